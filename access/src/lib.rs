@@ -1,0 +1,1 @@
+//! Who may do what: the access file, password hashes, and the decision. No HTTP, no wasm.

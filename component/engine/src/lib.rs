@@ -1,0 +1,1 @@
+//! Git repositories and packs in pure Rust. No HTTP, no process.

@@ -1,0 +1,1 @@
+//! The web side: routes, HTTP semantics, authentication challenges, the error table.

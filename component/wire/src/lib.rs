@@ -1,0 +1,1 @@
+//! Git's wire messages: bytes to messages and back. No I/O.

@@ -1,0 +1,1 @@
+//! The wasmtime side of the host.

@@ -1,0 +1,1 @@
+//! A git child process in a sandbox: landlock, seccomp, rlimits, its own process group.
