@@ -1,0 +1,19 @@
+//! Requests to `git-receive-pack`, and the report that answers them.
+//!
+//! Spec: gitprotocol-pack(5), "Pushing Data To a Server"
+
+mod capabilities;
+mod error;
+mod head;
+mod head_parser;
+mod limits;
+mod push_cert;
+mod report_status;
+
+pub use capabilities::Capabilities;
+pub use error::{Fault, HeadError};
+pub use head::{Head, RefUpdate, RefUpdateKind};
+pub use head_parser::{HeadParser, Progress};
+pub use limits::HeadLimits;
+pub use push_cert::PushCert;
+pub use report_status::{RefOutcome, RefReport, Report, message};
