@@ -1,0 +1,91 @@
+//! From a route to a repository that may be used: the only maker of [`Authorized`].
+//!
+//! The authorizer is asked before anything is opened, and what it is asked about is the parsed
+//! name and the typed service, never a string of the request.
+
+use std::marker::PhantomData;
+
+use crate::bindings::gitwasi::git::authorizer::{self, Decision};
+use crate::bindings::gitwasi::git::repositories::{self, Repository, Setting, Settings};
+use crate::bindings::gitwasi::git::types::{Access, Principal, Service};
+use crate::bindings::wasi::http::types::Headers;
+use crate::name::RepositoryName;
+use crate::refusal::Refusal;
+
+pub(crate) use crate::bindings::gitwasi::git::authorizer::Refusal as AuthorizerRefusal;
+
+/// An open repository, and the proof that this request may use it for `A`.
+pub(crate) struct Authorized<A> {
+    pub(crate) name: RepositoryName,
+    pub(crate) repository: Repository,
+    pub(crate) principal: Option<Principal>,
+    access: PhantomData<A>,
+}
+
+/// Reading.
+pub(crate) struct Read;
+
+/// Writing.
+pub(crate) struct Write;
+
+/// What an [`Authorized`] is for.
+pub(crate) trait AccessKind {
+    const ACCESS: Access;
+}
+
+impl AccessKind for Read {
+    const ACCESS: Access = Access::Read;
+}
+
+impl AccessKind for Write {
+    const ACCESS: Access = Access::Write;
+}
+
+/// Authorizes a request and opens its repository.
+///
+/// `service` is none for a file of the dumb protocol.
+pub(crate) async fn authorize<A: AccessKind>(
+    name: RepositoryName,
+    service: Option<Service>,
+    headers: &Headers,
+) -> Result<Authorized<A>, Refusal> {
+    let decision = authorizer::authorize(authorizer::Request {
+        repository: name.as_str().to_owned(),
+        access: A::ACCESS,
+        service,
+        authorization: headers.get("authorization").into_iter().next(),
+    })
+    .await?;
+    let (principal, unless_granted) = match decision {
+        Decision::Allow(principal) => (principal, None),
+        Decision::AskRepository(refusal) => (None, Some(refusal)),
+        Decision::Refuse(refusal) => return Err(refusal.into()),
+    };
+    let repository = repositories::open(name.as_str().to_owned(), A::ACCESS).await?;
+    let settings = repository.settings();
+    if !offers(settings, service) {
+        return Err(Refusal::disabled());
+    }
+    match unless_granted {
+        Some(refusal) if !grants_everybody(settings, service) => Err(refusal.into()),
+        _ => Ok(Authorized { name, repository, principal, access: PhantomData }),
+    }
+}
+
+/// Whether the repository offers a service at all.
+fn offers(settings: Settings, service: Option<Service>) -> bool {
+    match service {
+        Some(Service::UploadPack) => settings.upload_pack != Setting::Disabled,
+        Some(Service::ReceivePack) => settings.receive_pack != Setting::Disabled,
+        Some(Service::UploadArchive) => settings.upload_archive == Setting::Enabled,
+        None => settings.dumb_files != Setting::Disabled,
+    }
+}
+
+/// Whether the repository grants a service to everybody of its own accord.
+fn grants_everybody(settings: Settings, service: Option<Service>) -> bool {
+    match service {
+        Some(Service::ReceivePack) => settings.receive_pack == Setting::Enabled,
+        _ => false,
+    }
+}
