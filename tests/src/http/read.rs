@@ -1,0 +1,173 @@
+//! Reads a response and tells how it ended.
+//!
+//! Spec: RFC 9112, sections 6.3 and 8: a chunked message without its last chunk, or a body
+//! shorter than its `Content-Length`, is incomplete.
+
+use super::{Connection, Ending, Response};
+
+pub(super) fn response(connection: &mut Connection, method: &str) -> Response {
+    let mut response = head(connection);
+    while response.status == 100 {
+        response = head(connection);
+    }
+    if response.ending != Ending::Complete
+        || method == "HEAD"
+        || matches!(response.status, 204 | 304)
+    {
+        return response;
+    }
+    let chunked = response.header("Transfer-Encoding").is_some_and(|value| value == "chunked");
+    let length = response.header("Content-Length").map(|length| length.parse::<usize>());
+    let body = &mut response.body;
+    let result = match (chunked, length) {
+        (true, None) => chunks(connection, body),
+        (true, Some(_)) => Err("both Transfer-Encoding and Content-Length".into()),
+        (false, Some(Ok(length))) => exactly(connection, length, body),
+        (false, Some(Err(_))) => Err("a Content-Length that is not a number".into()),
+        (false, None) => until_close(connection, body),
+    };
+    response.ending = result.err().map_or(Ending::Complete, Ending::Broken);
+    response
+}
+
+pub(super) fn head(connection: &mut Connection) -> Response {
+    let mut response = Response {
+        version: String::new(),
+        status: 0,
+        headers: Vec::new(),
+        body: Vec::new(),
+        ending: Ending::Complete,
+    };
+    if let Err(why) = read_head(connection, &mut response) {
+        response.ending = Ending::Broken(why);
+    }
+    response
+}
+
+pub(super) fn request_head(connection: &mut Connection) -> String {
+    let mut head = String::new();
+    while let Ok(line) = line(connection) {
+        if line.is_empty() {
+            break;
+        }
+        head.push_str(&line);
+        head.push('\n');
+    }
+    head
+}
+
+fn read_head(connection: &mut Connection, response: &mut Response) -> Result<(), String> {
+    let first = line(connection)?;
+    let mut words = first.splitn(3, ' ');
+    response.version = words.next().unwrap_or_default().to_owned();
+    let status = words.next().unwrap_or_default();
+    response.status = status.parse().map_err(|_| format!("not a status line: {first:?}"))?;
+    loop {
+        let line = line(connection)?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        let (name, value) = line.split_once(':').ok_or(format!("not a header: {line:?}"))?;
+        response.headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+}
+
+fn chunks(connection: &mut Connection, body: &mut Vec<u8>) -> Result<(), String> {
+    loop {
+        let size = line(connection)?;
+        let size = size.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(size, 16).map_err(|_| format!("chunk size {size:?}"))?;
+        if size == 0 {
+            while !line(connection)?.is_empty() {}
+            return Ok(());
+        }
+        exactly(connection, size, body)?;
+        let end = line(connection)?;
+        if !end.is_empty() {
+            return Err(format!("{end:?} after a chunk"));
+        }
+    }
+}
+
+fn exactly(connection: &mut Connection, length: usize, to: &mut Vec<u8>) -> Result<(), String> {
+    let end = to.len() + length;
+    while to.len() < end {
+        let bytes = connection.read_some(end - to.len()).map_err(|error| error.to_string())?;
+        if bytes.is_empty() {
+            return Err(format!("closed {} bytes too early", end - to.len()));
+        }
+        to.extend_from_slice(&bytes);
+    }
+    Ok(())
+}
+
+fn until_close(connection: &mut Connection, body: &mut Vec<u8>) -> Result<(), String> {
+    loop {
+        let bytes = connection.read_some(usize::MAX).map_err(|error| error.to_string())?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        body.extend_from_slice(&bytes);
+    }
+}
+
+fn line(connection: &mut Connection) -> Result<String, String> {
+    loop {
+        if let Some(end) = connection.received.windows(2).position(|two| two == b"\r\n") {
+            let line: Vec<u8> = connection.received.drain(..end + 2).collect();
+            return Ok(String::from_utf8_lossy(&line[..end]).into_owned());
+        }
+        match connection.fill() {
+            Ok(0) => return Err("closed where a line was due".into()),
+            Ok(_) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Reads what a server would have sent before it closed the connection.
+    fn read(bytes: &'static [u8]) -> Response {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || listener.accept().unwrap().0.write_all(bytes));
+        let response = response(&mut Connection::open(address), "GET");
+        server.join().unwrap().unwrap();
+        response
+    }
+
+    #[test]
+    fn chunked_body_is_put_together() {
+        let response = read(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n",
+        );
+        assert_eq!((response.status, response.text()), (200, "abcd".into()));
+        assert_eq!(response.ending, Ending::Complete);
+    }
+
+    #[test]
+    fn chunked_body_without_its_last_chunk_is_broken() {
+        let response = read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+        assert!(matches!(response.ending, Ending::Broken(_)), "{response:?}");
+    }
+
+    #[test]
+    fn body_shorter_than_its_content_length_is_broken() {
+        let response = read(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc");
+        assert_eq!(response.ending, Ending::Broken("closed 1 bytes too early".into()));
+    }
+
+    #[test]
+    fn interim_responses_are_passed_over() {
+        let response = read(
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        );
+        assert_eq!((response.status, response.ending), (404, Ending::Complete));
+    }
+}

@@ -1,0 +1,203 @@
+//! Makes repositories of every shape that the scenarios ask for, quickly and always alike.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::random::Random;
+use crate::{Git, ObjectFormat, git};
+
+/// A repository on the server's disk.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    path: PathBuf,
+    git: Git,
+}
+
+impl Repository {
+    /// Makes an empty bare repository.
+    #[track_caller]
+    #[must_use]
+    pub fn bare(git: &Git, path: &Path, format: ObjectFormat) -> Self {
+        let format = format!("--object-format={}", format.name());
+        git.run([
+            "init".as_ref(),
+            "--quiet".as_ref(),
+            "--bare".as_ref(),
+            format.as_ref(),
+            path.as_os_str(),
+        ]);
+        Self::at(git, path)
+    }
+
+    /// Takes a repository that is there already; `path` is a git directory.
+    #[must_use]
+    pub fn at(git: &Git, path: &Path) -> Self {
+        Self { path: path.to_owned(), git: git.within(path) }
+    }
+
+    /// Returns the git directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns a git that works in the repository.
+    #[must_use]
+    pub fn git(&self) -> &Git {
+        &self.git
+    }
+
+    /// Sets a value of the repository's own configuration.
+    #[track_caller]
+    pub fn set(&self, key: &str, value: &str) {
+        self.git.run(["config", key, value]);
+    }
+
+    /// Returns the oid of a revision.
+    #[track_caller]
+    #[must_use]
+    pub fn oid(&self, revision: &str) -> String {
+        self.git.run(["rev-parse", "--verify", revision])
+    }
+
+    /// Tells whether a revision is there.
+    #[must_use]
+    pub fn has(&self, revision: &str) -> bool {
+        self.git.attempt(["rev-parse", "--verify", "--quiet", revision]).success()
+    }
+
+    /// Returns every ref with its oid, one per line.
+    #[track_caller]
+    #[must_use]
+    pub fn refs(&self) -> String {
+        self.git.run(["for-each-ref", "--format=%(objectname) %(refname)"])
+    }
+
+    /// Checks every object.
+    #[track_caller]
+    pub fn fsck(&self) {
+        self.git.run(["fsck", "--full", "--strict", "--no-dangling"]);
+    }
+
+    /// Packs every object into one pack.
+    #[track_caller]
+    pub fn repack(&self) {
+        self.git.run(["repack", "-adq"]);
+    }
+
+    /// Writes what clients of the dumb protocol look for.
+    #[track_caller]
+    pub fn update_server_info(&self) {
+        self.git.run(["update-server-info"]);
+    }
+
+    /// Feeds a stream to git-fast-import.
+    #[track_caller]
+    pub fn import(&self, stream: &[u8]) {
+        let _ = self.git.feed(["fast-import", "--quiet", "--force"], stream).succeeded();
+    }
+
+    /// Puts one more commit on a branch, changing one file; returns its oid.
+    #[track_caller]
+    pub fn commit(&self, branch: &str, file: &str, content: &[u8]) -> String {
+        let name = format!("refs/heads/{branch}");
+        let from = if self.has(&name) { format!("from {name}^0\n") } else { String::new() };
+        let mut stream = commit_head(&name, &format!("change {file}")).into_bytes();
+        stream.extend_from_slice(from.as_bytes());
+        stream.extend_from_slice(format!("M 644 inline {file}\n").as_bytes());
+        stream.extend_from_slice(format!("data {}\n", content.len()).as_bytes());
+        stream.extend_from_slice(content);
+        stream.push(b'\n');
+        self.import(&stream);
+        self.oid(&name)
+    }
+
+    /// Fills it with three commits on `main`, a branch `side`, the tag `light` and the annotated
+    /// tag `v1`.
+    #[track_caller]
+    #[must_use]
+    pub fn small(self) -> Self {
+        self.commit("main", "README", b"hello\n");
+        self.commit("main", "src/lib.rs", b"pub fn one() {}\n");
+        self.commit("main", "src/lib.rs", b"pub fn one() {}\npub fn two() {}\n");
+        self.git.run(["branch", "side", "main~1"]);
+        self.commit("side", "side", b"another way\n");
+        self.git.run(["tag", "light", "main~2"]);
+        self.git.run(["tag", "-a", "-m", "the first", "v1", "main"]);
+        self
+    }
+
+    /// Adds `count` branches `many/<n>`, each with a commit of its own.
+    #[track_caller]
+    pub fn add_branches(&self, count: usize) {
+        let mut stream = String::new();
+        for n in 0..count {
+            stream.push_str(&commit_head(&format!("refs/heads/many/{n}"), &format!("branch {n}")));
+            let content = format!("{n}\n");
+            let _ = write!(stream, "M 644 inline n\ndata {}\n{content}\n", content.len());
+        }
+        self.import(stream.as_bytes());
+        self.git.run(["pack-refs", "--all"]);
+    }
+
+    /// Adds `commits` commits to `main`; each brings a blob, two trees and itself: four objects.
+    #[track_caller]
+    pub fn add_history(&self, commits: usize) {
+        let mut random = Random::new(1);
+        let mut stream = String::new();
+        for n in 0..commits {
+            stream.push_str(&commit_head("refs/heads/main", &format!("change {n}")));
+            let mut content = String::new();
+            for line in 0..40 {
+                let _ = writeln!(content, "line {line}: {:x}", random.number() >> 40);
+            }
+            let (directory, file) = (n % 40, n % 977);
+            let _ = write!(
+                stream,
+                "M 644 inline part-{directory}/file-{file}.txt\ndata {}\n{content}\n",
+                content.len()
+            );
+        }
+        self.import(stream.as_bytes());
+    }
+
+    /// Adds a file of `length` bytes that do not compress to a new branch `big`.
+    #[track_caller]
+    pub fn add_incompressible(&self, length: usize) {
+        let content = Random::new(length as u64).bytes(length);
+        let head = commit_head("refs/heads/big", "big");
+        let git = self
+            .git
+            .config("core.bigFileThreshold", "1m")
+            .config("core.compression", "0")
+            .config("pack.compression", "0")
+            .config("fastimport.unpackLimit", "0");
+        let start = format!("{head}M 644 inline big\ndata {length}\n");
+        let stream = [start.as_bytes(), &content, b"\n"].concat();
+        let _ = git.feed(["fast-import", "--quiet"], &stream).succeeded();
+    }
+
+    /// Returns the number of objects, loose and packed.
+    #[track_caller]
+    #[must_use]
+    pub fn count_objects(&self) -> usize {
+        let listing = self.git.run(["cat-file", "--batch-all-objects", "--batch-check"]);
+        listing.lines().count()
+    }
+
+    /// Returns the paths of all packs.
+    #[must_use]
+    pub fn packs(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path.join("objects/pack")).expect("the pack directory");
+        let mut packs: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        packs.retain(|path| path.extension().is_some_and(|extension| extension == "pack"));
+        packs.sort();
+        packs
+    }
+}
+
+fn commit_head(name: &str, message: &str) -> String {
+    let (who, date) = ("A U Thor <author@example.com>", git::DATE);
+    format!("commit {name}\ncommitter {who} {date}\ndata {}\n{message}\n", message.len())
+}

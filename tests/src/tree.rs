@@ -1,0 +1,59 @@
+//! A directory byte for byte, to tell whether anything in it changed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a directory holds: every path below it, with its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree(BTreeMap<PathBuf, Entry>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Entry {
+    Directory,
+    File { length: u64, fingerprint: u64 },
+    Link(PathBuf),
+}
+
+impl Tree {
+    /// Reads all of `root`.
+    #[must_use]
+    pub fn read(root: &Path) -> Self {
+        let mut entries = BTreeMap::new();
+        collect(root, root, &mut entries);
+        Self(entries)
+    }
+
+    /// Panics with the paths that differ, if any do.
+    #[track_caller]
+    pub fn assert_unchanged(&self, root: &Path) {
+        let now = Self::read(root);
+        let paths = self.0.keys().chain(now.0.keys());
+        let changed: Vec<_> = paths.filter(|path| self.0.get(*path) != now.0.get(*path)).collect();
+        assert!(changed.is_empty(), "changed in {}: {changed:?}", root.display());
+    }
+}
+
+fn collect(root: &Path, directory: &Path, entries: &mut BTreeMap<PathBuf, Entry>) {
+    for entry in fs::read_dir(directory).expect("a directory to read") {
+        let path = entry.expect("a directory entry").path();
+        let kind = fs::symlink_metadata(&path).expect("metadata");
+        let entry = if kind.is_symlink() {
+            Entry::Link(fs::read_link(&path).expect("a link"))
+        } else if kind.is_dir() {
+            collect(root, &path, entries);
+            Entry::Directory
+        } else {
+            let bytes = fs::read(&path).expect("a file to read");
+            Entry::File { length: bytes.len() as u64, fingerprint: fingerprint(&bytes) }
+        };
+        let name = path.strip_prefix(root).expect("a path below the root").to_owned();
+        entries.insert(name, entry);
+    }
+}
+
+/// FNV-1a: enough to notice a change that nobody tries to hide.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}

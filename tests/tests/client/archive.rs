@@ -1,0 +1,29 @@
+//! `git archive --remote`, which a repository has to allow for HTTP.
+
+use e2e::cell::Scenario;
+use e2e::{Cell, Setup, World, scenario};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    // The client speaks version 0 whatever it is told; one cell of the axis is enough.
+    scenario!(is_made_where_the_repository_allows_it).once(),
+    scenario!(is_refused_by_default).once(),
+];
+
+fn is_made_where_the_repository_allows_it(cell: Cell) {
+    let world = World::new(cell);
+    let repository = world.small("app.git");
+    repository.set("http.uploadarchive", "true");
+    let server = world.serve(&Setup::default());
+    let remote = format!("--remote={}", server.url("app.git"));
+    let outcome = world.git().attempt(["archive", "--format=tar", &remote, "main"]).succeeded();
+    let local = repository.git().attempt(["archive", "--format=tar", "main"]).succeeded();
+    assert!(outcome.stdout == local.stdout, "the archives differ");
+}
+
+fn is_refused_by_default(cell: Cell) {
+    let world = World::new(cell);
+    world.small("app.git");
+    let server = world.serve(&Setup::default());
+    let remote = format!("--remote={}", server.url("app.git"));
+    world.git().refused(["archive", &remote, "main"]).says("returned error: 403");
+}
