@@ -62,16 +62,38 @@ impl<'de> Visitor<'de> for AudienceVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Audience, A::Error> {
         let mut names = BTreeSet::new();
-        while let Some(name) = seq.next_element::<String>()? {
-            // Nobody means a principal called "everyone".
-            if matches!(name.as_str(), "everyone" | "principals" | "nobody") {
-                return Err(A::Error::custom(format_args!(
-                    "\"{name}\" stands alone, not in a list"
-                )));
-            }
-            check_name(&name).map_err(A::Error::custom)?;
+        while let Some(ListedName(name)) = seq.next_element()? {
             names.insert(name);
         }
         Ok(Audience::Listed(names))
+    }
+}
+
+/// One name of a list.
+struct ListedName(String);
+
+impl<'de> Deserialize<'de> for ListedName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(ListedNameVisitor)
+    }
+}
+
+/// A visitor of its own, because what it refuses is told with its line.
+struct ListedNameVisitor;
+
+impl Visitor<'_> for ListedNameVisitor {
+    type Value = ListedName;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<ListedName, E> {
+        // Who writes this does not mean a principal called "everyone".
+        if matches!(name, "everyone" | "principals" | "nobody") {
+            return Err(E::custom(format_args!("\"{name}\" stands alone, not in a list")));
+        }
+        check_name(name).map_err(E::custom)?;
+        Ok(ListedName(name.into()))
     }
 }

@@ -60,7 +60,7 @@ pub fn set_password(text: &str, user: &str, password: &str) -> Result<String, Ed
             entry.insert("password", Item::Value(value));
         }
     }
-    finish(&document)
+    finish(text, &document)
 }
 
 /// Removes a user, also from every list, so that a later user of the same name does not inherit
@@ -90,7 +90,7 @@ pub fn remove(text: &str, user: &str) -> Result<String, EditError> {
             _ => {}
         }
     }
-    finish(&document)
+    finish(text, &document)
 }
 
 fn read(text: &str) -> Result<DocumentMut, EditError> {
@@ -102,8 +102,13 @@ fn read(text: &str) -> Result<DocumentMut, EditError> {
 }
 
 /// Writes the text out, once it has been checked to be an access file still.
-fn finish(document: &DocumentMut) -> Result<String, EditError> {
-    let text = document.to_string();
+fn finish(before: &str, document: &DocumentMut) -> Result<String, EditError> {
+    let mut text = document.to_string();
+    // The TOML writer knows one line ending only.
+    let line_feeds = before.matches('\n').count();
+    if line_feeds > 0 && line_feeds == before.matches("\r\n").count() {
+        text = text.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
     AccessFile::parse(&text)?;
     Ok(text)
 }

@@ -16,11 +16,11 @@ pub const MAX_PASSWORD: usize = 1024;
 /// access file: it would take the host's memory with every sign-in.
 pub const MAX_ARGON2_MEMORY: u32 = 256 * 1024;
 
-/// The most work that one stored hash may ask for, in KiB times passes; about 4 s. A hash beyond
+/// The most work that one stored hash may ask for, in KiB times passes: some seconds. A hash beyond
 /// it is a fault of the access file.
 pub const MAX_ARGON2_WORK: u64 = 4 * 1024 * 1024;
 
-/// The highest cost of a bcrypt hash; about 4 s. A hash beyond it is a fault of the access file.
+/// The highest cost of a bcrypt hash: some seconds. A hash beyond it is a fault of the access file.
 pub const MAX_BCRYPT_COST: u32 = 16;
 
 /// What new hashes cost: memory in KiB, passes, lanes.
