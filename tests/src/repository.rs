@@ -116,7 +116,6 @@ impl Repository {
     /// Fills it with three commits on `main`, a branch `side`, the tag `light` and the annotated
     /// tag `v1`.
     #[track_caller]
-    #[must_use]
     pub fn small(self) -> Self {
         self.commit("main", "README", b"hello\n");
         self.commit("main", "src/lib.rs", b"pub fn one() {}\n");

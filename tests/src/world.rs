@@ -67,7 +67,6 @@ impl World {
 
     /// Makes a bare repository with a little of everything; see [`Repository::small`].
     #[track_caller]
-    #[must_use]
     pub fn small(&self, name: &str) -> Repository {
         self.empty(name).small()
     }

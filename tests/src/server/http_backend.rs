@@ -129,9 +129,7 @@ fn configure(root: &Path, setup: &Setup, scratch: &Scratch) -> String {
         let _ = writeln!(lines, "fastcgi_param {name} \"{value}\";");
     }
     format!(
-        "location / {{
-          set $path $document_uri;
-          if ($document_uri ~ ^{base}(/.*)$) {{ set $path $1; }}
+        "location ~ ^{base}(?<path>/.*)$ {{
           {login}
           fastcgi_pass unix:{};
           fastcgi_buffering off;

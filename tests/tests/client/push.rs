@@ -123,7 +123,11 @@ fn of_a_broken_pack_leaves_the_repository_as_it_was(cell: Cell) {
     let copy = world.within("copy");
     let (zero, new) = ("0".repeat(copy.run(["rev-parse", "main"]).len()), "1".repeat(40));
     let before = Tree::read(repository.path());
-    let command = format!("{zero} {} refs/heads/new\0 report-status", &new.repeat(2)[..zero.len()]);
+    let command = format!(
+        "{zero} {} refs/heads/new\0 report-status object-format={}",
+        &new.repeat(2)[..zero.len()],
+        cell.format.name()
+    );
     let pack = copy.feed(["pack-objects", "--stdout", "--quiet"], b"").succeeded().stdout;
     let body = [pkt_line(&command).as_bytes(), b"0000", &pack].concat();
     let path = format!("{}/app.git", server.base_path());
