@@ -39,13 +39,13 @@ pub(crate) fn parse(value: &[u8]) -> Option<Claim> {
         return None;
     }
     let mut decoded = BASE64.decode(encoded.trim_ascii_start()).ok()?;
-    // RFC 7617, 2: "The user-id and password MUST NOT contain any control characters". bcrypt
-    // also reads a NUL as the end of a password.
+    // RFC 7617, 2: "The user-id and password MUST NOT contain any control characters". Other
+    // tools' bcrypt also reads a NUL as the end of a password.
     if decoded.iter().any(u8::is_ascii_control) {
         return None;
     }
     // RFC 7617, 2: "a user-id containing a colon character is invalid, as the first colon in a
-    // user-pass string separates user-id and password".
+    // user-pass string separates user-id and password from one another".
     let colon = decoded.iter().position(|&byte| byte == b':')?;
     let password = decoded.split_off(colon + 1);
     decoded.truncate(colon);

@@ -44,8 +44,7 @@ pub enum Refusal {
 impl Refusal {
     /// The value of `WWW-Authenticate`, for a challenge.
     ///
-    /// Source: RFC 7617, section 2.1: "The 'charset' auth-param … the only allowed value is
-    /// 'UTF-8'".
+    /// Source: RFC 7617, section 2.1, on `charset`: "The only allowed value is "UTF-8"".
     pub fn www_authenticate(&self) -> Option<String> {
         let Self::Challenge { realm } = self else { return None };
         let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
