@@ -1,1 +1,76 @@
-fn main(){ println!("cargo:rerun-if-changed=build.rs"); let _ = wasmtime::Config::new(); }
+//! Builds the front component and compiles it ahead of time, so that the host starts at once.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+#[path = "src/engine.rs"]
+mod engine;
+
+const TARGET: &str = "wasm32-wasip2";
+
+fn main() {
+    let workspace = Path::new(&variable("CARGO_MANIFEST_DIR")).join("../..");
+    for folder in ["component/front", "component/wire", "wit", "Cargo.toml"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(folder).display());
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/engine.rs");
+
+    require_target();
+    let wasm = build(&workspace, "gitwasi-front");
+    let compiled = engine::compiler(&variable("TARGET"))
+        .and_then(|compiler| compiler.precompile_component(&std::fs::read(&wasm)?))
+        .unwrap_or_else(|error| fail(&format!("cannot compile {}: {error:?}", wasm.display())));
+    let output = PathBuf::from(variable("OUT_DIR")).join("front.cwasm");
+    if let Err(error) = std::fs::write(&output, compiled) {
+        fail(&format!("cannot write {}: {error}", output.display()));
+    }
+}
+
+/// Stops with the one line to type where the target is missing.
+fn require_target() {
+    let installed = Command::new(variable("RUSTC"))
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .is_some_and(|folder| Path::new(folder.trim()).exists());
+    if !installed {
+        fail(&format!(
+            "the Rust target {TARGET} is not installed. Type: rustup target add {TARGET}"
+        ));
+    }
+}
+
+/// Builds a component of this workspace and returns where it is.
+fn build(workspace: &Path, package: &str) -> PathBuf {
+    // A folder of its own: the build that runs this script holds the lock on the usual one.
+    let target_dir = PathBuf::from(variable("OUT_DIR")).join("component");
+    let built = Command::new(variable("CARGO"))
+        .args(["build", "--locked", "--profile", "component", "--target", TARGET])
+        .args(["--package", package, "--target-dir"])
+        .arg(&target_dir)
+        .current_dir(workspace)
+        .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+simd128")
+        // What the outer build may have set for its own compiler is not meant for this one.
+        .env_remove("RUSTC_WRAPPER")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env_remove("CARGO_BUILD_TARGET")
+        .status();
+    match built {
+        Ok(status) if status.success() => {}
+        _ => fail(&format!("the component {package} did not build")),
+    }
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    target_dir.join(TARGET).join("component").join(file)
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| fail(&format!("cargo did not set {name}")))
+}
+
+fn fail(message: &str) -> ! {
+    println!("cargo::error={message}");
+    exit(1);
+}

@@ -58,7 +58,7 @@ pub(crate) async fn authorize<A: AccessKind>(
     .await?;
     let (principal, unless_granted) = match decision {
         Decision::Allow(principal) => (principal, None),
-        Decision::AskRepository(refusal) => (None, Some(refusal)),
+        Decision::AskRepository(asked) => (asked.principal, Some(asked.otherwise)),
         Decision::Refuse(refusal) => return Err(refusal.into()),
     };
     let repository = repositories::open(name.as_str().to_owned(), A::ACCESS).await?;

@@ -1,0 +1,211 @@
+//! The front component, ready to answer requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body::Body as HttpBody;
+use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, oneshot};
+use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, ProxyPre};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+use crate::bindings::gitwasi::git::{authorizer, repositories, types};
+use crate::bindings::wasi::http::handler;
+use crate::body::{Activity, Body, Incoming, Outgoing, full};
+use crate::contract::{Authorizer, Fallback, Repositories, RequestContext};
+use crate::engine;
+use crate::lend::Lend;
+use crate::limits::Limits;
+use crate::pool::{Admission, Pool};
+use crate::state::{InFlight, Sockets, State};
+
+/// The front component, compiled by the build script.
+static FRONT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front.cwasm"));
+
+/// How often a guest that computes is interrupted.
+const EPOCH: Duration = Duration::from_millis(10);
+
+/// The front could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum FrontError {
+    /// This processor, or this kernel, cannot run the embedded component.
+    #[error("cannot load the embedded front component")]
+    Load(#[source] wasmtime::Error),
+}
+
+/// What a [`Front`] is made of.
+pub struct FrontBuilder {
+    /// Opens repositories.
+    pub repositories: Arc<dyn Repositories>,
+    /// Decides who may.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Answers what is not git's.
+    pub fallback: Arc<dyn Fallback>,
+    /// The prefix under which git is served, for instance `/git`; empty for none.
+    pub base_path: String,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+/// The front component with everything that it is lent. Clones share their instances.
+#[derive(Clone)]
+pub struct Front {
+    handler: ProxyHandler<Pool>,
+    slots: Arc<Semaphore>,
+    limits: Arc<Limits>,
+    _ticker: Arc<Ticker>,
+}
+
+impl FrontBuilder {
+    /// Loads the component.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The embedded component does not run on this machine.
+    pub fn build(self) -> Result<Front, FrontError> {
+        self.load().map_err(FrontError::Load)
+    }
+
+    fn load(self) -> wasmtime::Result<Front> {
+        let limits = Arc::new(self.limits);
+        // Room for every request in flight, and for instances on their way out.
+        let instances = limits.requests.div_ceil(limits.requests_per_instance) * 2 + 8;
+        let engine = engine::runner(u32::try_from(instances)?, limits.instance_memory)?;
+        let mut linker = Linker::<State>::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        types::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
+        repositories::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
+        authorizer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
+        handler::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
+        // SAFETY: FRONT is what the build script's `precompile_component` wrote, unchanged.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize(&engine, FRONT) }?;
+        let front = ProxyPre::P3(ServicePre::new(linker.instantiate_pre(&component)?)?);
+        let pool = Pool {
+            engine: engine.clone(),
+            front,
+            sockets: Sockets {
+                repositories: self.repositories,
+                authorizer: self.authorizer,
+                fallback: self.fallback,
+            },
+            environment: vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)],
+            limits: Arc::clone(&limits),
+        };
+        Ok(Front {
+            handler: ProxyHandler::new(pool),
+            slots: Arc::new(Semaphore::new(limits.requests)),
+            limits,
+            _ticker: Arc::new(Ticker::start(engine)),
+        })
+    }
+}
+
+impl Front {
+    /// Answers a request. A failure of ours is a response too: 500, 503 or 504.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the request: its services end.
+    pub async fn handle<B>(&self, context: RequestContext, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is busy, try again later\n");
+        };
+        let cancelled = context.cancelled.clone().drop_guard();
+        let activity = Activity::new();
+        let limit = self.limits.stall;
+        let request = absolute(request).map(|body| {
+            let activity = Arc::clone(&activity);
+            Incoming { body, activity, limit, timer: None }.boxed_unsync()
+        });
+        let (instance, its_instance) = oneshot::channel();
+        let id = context.id;
+        let in_flight = InFlight { context: Arc::new(context), activity: Arc::clone(&activity) };
+        let admission = Admission { request: in_flight, instance };
+        let answered = self.handler.handle(admission, request).await;
+        let response = match (answered, its_instance.await) {
+            (Ok(response), Ok(instance)) => {
+                response.map(|body| Outgoing { body, instance, activity, slot }.boxed_unsync())
+            }
+            (Err(error), _) => failed(id, &error),
+            (Ok(_), Err(_)) => plain(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n"),
+        };
+        cancelled.disarm();
+        response
+    }
+}
+
+/// Gives the request what a component sees of the scheme and the authority.
+///
+/// HTTP/1.1 has them in `Host` only, which no component sees.
+fn absolute<B>(mut request: Request<B>) -> Request<B> {
+    let mut uri = std::mem::take(request.uri_mut()).into_parts();
+    uri.scheme.get_or_insert(Scheme::HTTP);
+    if uri.authority.is_none() {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let authority = host.and_then(|host| host.parse::<Authority>().ok());
+        uri.authority = Some(authority.unwrap_or_else(|| Authority::from_static("localhost")));
+    }
+    uri.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+    request
+}
+
+fn failed(id: u64, error: &wasmtime::Error) -> Response<Body> {
+    if error.is::<ExpirationError>() {
+        tracing::warn!(request = id, "a request made no progress and was ended");
+        return plain(StatusCode::GATEWAY_TIMEOUT, "the request made no progress\n");
+    }
+    if error.is::<InstantiationError<Admission>>() {
+        tracing::error!(request = id, error = format!("{error:#}"), "no instance to be had");
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is busy, try again later\n");
+    }
+    tracing::error!(request = id, error = format!("{error:#}"), "the front failed");
+    plain(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n")
+}
+
+/// A short text for a person.
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(full(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}
+
+/// Advances an engine's epoch as long as it lives.
+struct Ticker(tokio::task::JoinHandle<()>);
+
+impl Ticker {
+    fn start(engine: wasmtime::Engine) -> Self {
+        Self(tokio::spawn(async move {
+            let mut interval = tokio::time::interval(EPOCH);
+            loop {
+                interval.tick().await;
+                engine.increment_epoch();
+            }
+        }))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

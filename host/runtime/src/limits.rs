@@ -1,0 +1,37 @@
+//! Every bound of this crate, with its unit, its reason and what happens when it is hit.
+
+use std::time::Duration;
+
+/// The limits of one [`Front`](crate::Front).
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Requests in flight at once, their bodies included. One more is refused with 503 at once:
+    /// the slot is held until the body has ended, so waiting for it could take hours.
+    pub requests: usize,
+    /// Requests that one instance may have between their start and their response head. More
+    /// start another instance: a request that computes holds up its neighbours.
+    pub requests_per_instance: usize,
+    /// Requests that one instance answers in its life. Then it is replaced, which bounds what a
+    /// leak or a fragmented heap can cost.
+    pub instance_requests: usize,
+    /// How long an instance may be idle before it is disposed of.
+    pub instance_idle: Duration,
+    /// The linear memory of one instance, in bytes. A guest that wants more traps.
+    pub instance_memory: usize,
+    /// How long a request may make no progress at all: no byte from the client, none from a
+    /// service. Then it ends with an error.
+    pub stall: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests: 1024,
+            requests_per_instance: 16,
+            instance_requests: 4096,
+            instance_idle: Duration::from_secs(30),
+            instance_memory: 256 << 20,
+            stall: Duration::from_secs(300),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What a store holds: one instance's resources, and what the host lends it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wasmtime::component::{GuestTaskId, ResourceTable};
+use wasmtime::{Result, StoreContextMut, StoreLimits, StoreLimitsBuilder, format_err};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{
+    Error as WasiHttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+    WasiHttpView,
+};
+
+use crate::body::Activity;
+use crate::contract::{Authorizer, Fallback, Repositories, RequestContext};
+use crate::limits::Limits;
+
+/// The three sockets of the front.
+#[derive(Clone)]
+pub(crate) struct Sockets {
+    pub(crate) repositories: Arc<dyn Repositories>,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
+    pub(crate) fallback: Arc<dyn Fallback>,
+}
+
+/// A request that an instance is working on.
+#[derive(Debug, Clone)]
+pub(crate) struct InFlight {
+    pub(crate) context: Arc<RequestContext>,
+    pub(crate) activity: Arc<Activity>,
+}
+
+/// The data of a store.
+pub(crate) struct State {
+    pub(crate) sockets: Sockets,
+    pub(crate) requests: Requests,
+    pub(crate) limits: StoreLimits,
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: NoOutgoing,
+}
+
+impl State {
+    pub(crate) fn new(sockets: Sockets, environment: &[(String, String)], limits: &Limits) -> Self {
+        Self {
+            sockets,
+            requests: Requests::default(),
+            limits: StoreLimitsBuilder::new().memory_size(limits.instance_memory).build(),
+            table: ResourceTable::new(),
+            wasi: WasiCtxBuilder::new().envs(environment).build(),
+            http: WasiHttpCtx::new(),
+            hooks: NoOutgoing,
+        }
+    }
+
+    /// The request on whose behalf the guest is calling.
+    pub(crate) fn current(mut store: StoreContextMut<'_, Self>) -> Result<InFlight> {
+        let requests = store.data().requests.clone();
+        // The oldest task of the call stack is the one that the request started.
+        let task = store.async_call_stack()?.last();
+        task.and_then(|task| requests.find(task))
+            .ok_or_else(|| format_err!("the guest calls on behalf of no request"))
+    }
+}
+
+/// The requests of one instance, by the task that works on each.
+#[derive(Clone, Default)]
+pub(crate) struct Requests(Arc<Mutex<HashMap<GuestTaskId, InFlight>>>);
+
+impl Requests {
+    /// Registers a request until the guard is dropped.
+    pub(crate) fn begin(&self, task: GuestTaskId, request: InFlight) -> RequestGuard {
+        self.lock().insert(task, request);
+        RequestGuard { requests: self.clone(), task }
+    }
+
+    fn find(&self, task: GuestTaskId) -> Option<InFlight> {
+        self.lock().get(&task).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<GuestTaskId, InFlight>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`Requests::begin`].
+pub(crate) struct RequestGuard {
+    requests: Requests,
+    task: GuestTaskId,
+}
+
+impl Drop for RequestGuard {
+    fn drop(&mut self) {
+        self.requests.lock().remove(&self.task);
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// The front has no network: its only way out is the fallback.
+struct NoOutgoing;
+
+type Sending<T> = Box<dyn Future<Output = Result<T, WasiHttpError>> + Send>;
+
+impl WasiHttpHooks for NoOutgoing {
+    fn send_request(
+        &mut self,
+        _request: http::Request<WasiBody>,
+        _options: Option<RequestOptions>,
+        _processed: Sending<()>,
+    ) -> Sending<(http::Response<WasiBody>, Sending<()>)> {
+        Box::new(async { Err(WasiHttpError::HttpRequestDenied) })
+    }
+}

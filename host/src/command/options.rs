@@ -1,0 +1,169 @@
+//! The options of the server: on the command line, or in a TOML file under the same names.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+/// What the server is told. Everything is optional, so that the file can fill in what the command
+/// line leaves open.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Options {
+    /// The directory of repositories, or one repository [default: the working directory]
+    pub(crate) root: Option<PathBuf>,
+
+    /// Where to listen: HOST:PORT or unix:PATH; port 0 picks one; repeatable
+    /// [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    #[serde(default)]
+    pub(crate) listen: Vec<String>,
+
+    /// The prefix of the URL under which git is served, for life behind a reverse proxy
+    #[arg(long, value_name = "PATH")]
+    pub(crate) base_path: Option<String>,
+
+    /// Lets everybody push, without a password
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) allow_push: bool,
+
+    /// Who may read and write what: users, password hashes, patterns (see `gitwasi passwd`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access_file: Option<PathBuf>,
+
+    /// The git to run [default: the first in PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) git: Option<PathBuf>,
+
+    /// Options from a TOML file; the command line goes before it
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// What the log on standard error looks like [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+
+    /// Whether the hooks of repositories run, inside the sandbox [default: off]
+    #[arg(long, value_name = "WHETHER")]
+    pub(crate) hooks: Option<OnOff>,
+
+    /// How much of the sandbox around git must be there (see `gitwasi doctor`)
+    /// [default: best-effort]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) sandbox: Option<SandboxMode>,
+
+    /// Serves only repositories that hold a file git-daemon-export-ok
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) require_export_ok: bool,
+
+    /// Serves one ref namespace of every repository (see gitnamespaces(7))
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// Takes the principal from this header, if a trusted proxy sends it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user_header: Option<String>,
+
+    /// A proxy whose --user-header counts: an IP address, or `unix`; repeatable
+    #[arg(long, value_name = "ADDR")]
+    #[serde(default)]
+    pub(crate) trusted_proxy: Vec<String>,
+
+    /// Sends what is not git's to this server: http://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub(crate) fallback: Option<String>,
+
+    /// How many seconds running transfers get to finish at SIGTERM or Ctrl-C [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) shutdown_grace: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnOff {
+    On,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SandboxMode {
+    /// Refuse to start without all of it
+    Require,
+    /// Use what this kernel has
+    BestEffort,
+    /// None of it
+    Off,
+}
+
+impl From<SandboxMode> for gitwasi::Mode {
+    fn from(mode: SandboxMode) -> Self {
+        match mode {
+            SandboxMode::Require => Self::Require,
+            SandboxMode::BestEffort => Self::BestEffort,
+            SandboxMode::Off => Self::Off,
+        }
+    }
+}
+
+impl Options {
+    /// Fills in what the command line leaves open from the config file, if there is one.
+    pub(crate) fn with_config_file(self) -> Result<Self, Box<dyn Error>> {
+        let Some(path) = &self.config else { return Ok(self) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let file: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            format!("{}: line {line}: {}", path.display(), error.message())
+        })?;
+        let list = |own: Vec<_>, other| if own.is_empty() { other } else { own };
+        Ok(Self {
+            root: self.root.or(file.root),
+            listen: list(self.listen, file.listen),
+            base_path: self.base_path.or(file.base_path),
+            allow_push: self.allow_push || file.allow_push,
+            access_file: self.access_file.or(file.access_file),
+            git: self.git.or(file.git),
+            config: self.config,
+            log_format: self.log_format.or(file.log_format),
+            hooks: self.hooks.or(file.hooks),
+            sandbox: self.sandbox.or(file.sandbox),
+            require_export_ok: self.require_export_ok || file.require_export_ok,
+            namespace: self.namespace.or(file.namespace),
+            user_header: self.user_header.or(file.user_header),
+            trusted_proxy: list(self.trusted_proxy, file.trusted_proxy),
+            fallback: self.fallback.or(file.fallback),
+            shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
+        })
+    }
+}
+
+/// A `--trusted-proxy`.
+pub(crate) enum Proxy {
+    Address(IpAddr),
+    Unix,
+}
+
+impl Proxy {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "unix" => Ok(Self::Unix),
+            address => address
+                .parse()
+                .map(Self::Address)
+                .map_err(|_| format!("not a proxy's IP address, nor `unix`: {address:?}")),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `gitwasi [ROOT]`: serves.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gitwasi::authorize::AccessPolicy;
+use gitwasi::fallback::Upstream;
+use gitwasi::listen::{Address, ConnectionLimits, Listener};
+use gitwasi::{GitService, Limits, Root};
+use http::HeaderName;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::options::{OnOff, Options, Proxy};
+use super::{Outcome, log};
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const DEFAULT_GRACE: Duration = Duration::from_secs(30);
+
+pub(crate) fn run(options: Options) -> Outcome {
+    log::start(options.log_format);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(options))
+}
+
+async fn serve(options: Options) -> Outcome {
+    let mut addresses = Vec::new();
+    for text in &options.listen {
+        addresses.push(text.parse::<Address>()?);
+    }
+    if addresses.is_empty() {
+        addresses.push(DEFAULT_LISTEN.parse()?);
+    }
+    let root = Root::open(options.root.clone().unwrap_or_else(|| PathBuf::from(".")))?;
+    let base_path = normal_base_path(options.base_path.as_deref().unwrap_or_default())?;
+    let service = build(&options, &root, &base_path)?;
+    // Signals are caught before the address is told: whoever reads it may send one.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listener = Listener::bind(&addresses, ConnectionLimits::default()).await?;
+    announce(&options, &root, &base_path, &listener)?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let grace = options.shutdown_grace.map_or(DEFAULT_GRACE, Duration::from_secs);
+    listener.serve(service, shutdown, grace).await;
+    Ok(())
+}
+
+fn build(
+    options: &Options,
+    root: &Root,
+    base_path: &str,
+) -> Result<GitService, Box<dyn std::error::Error>> {
+    let limits = Limits::default();
+    let access = match &options.access_file {
+        Some(file) => AccessPolicy::open(file, options.allow_push, limits.hashings)?,
+        None => AccessPolicy::defaults(options.allow_push, limits.hashings)?,
+    };
+    let mut builder = GitService::builder()
+        .root(root.path())
+        .authorizer(access)
+        .base_path(base_path)
+        .hooks(options.hooks == Some(OnOff::On))
+        .require_export_ok(options.require_export_ok)
+        .limits(limits);
+    if let Some(git) = &options.git {
+        builder = builder.git(git);
+    }
+    if let Some(mode) = options.sandbox {
+        builder = builder.sandbox(mode.into());
+    }
+    if let Some(namespace) = &options.namespace {
+        builder = builder.namespace(namespace);
+    }
+    if let Some(upstream) = &options.fallback {
+        builder = builder.fallback(Upstream::new(upstream)?);
+    }
+    match (&options.user_header, options.trusted_proxy.as_slice()) {
+        (None, []) => {}
+        (Some(_), []) => return Err("--user-header needs a --trusted-proxy".into()),
+        (None, _) => return Err("--trusted-proxy needs a --user-header".into()),
+        (Some(name), proxies) => {
+            let header: HeaderName =
+                name.parse().map_err(|_| format!("not the name of a header: {name:?}"))?;
+            for proxy in proxies {
+                builder = match Proxy::parse(proxy)? {
+                    Proxy::Address(address) => builder.trusted_proxy(header.clone(), address),
+                    Proxy::Unix => builder.trusted_unix_proxy(header.clone()),
+                };
+            }
+        }
+    }
+    Ok(builder.build()?)
+}
+
+/// A leading slash, and none at the end.
+fn normal_base_path(path: &str) -> Result<String, String> {
+    let trimmed = path.trim_matches('/');
+    if trimmed.contains(['?', '#', '%'])
+        || trimmed.split('/').any(|part| matches!(part, "." | ".."))
+    {
+        return Err(format!("not a prefix of a URL: {path:?}"));
+    }
+    Ok(if trimmed.is_empty() { String::new() } else { format!("/{trimmed}") })
+}
+
+/// Tells on standard output what there is to know, a line each.
+fn announce(
+    options: &Options,
+    root: &Root,
+    base_path: &str,
+    listener: &Listener,
+) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "serving {}", root.path().display())?;
+    for address in listener.addresses() {
+        writeln!(out, "listening on {address}")?;
+    }
+    let name = root.examples(1).pop();
+    let example = name.as_deref().unwrap_or("NAME");
+    if let Some(address) = listener.addresses().find(|address| matches!(address, Address::Inet(_)))
+    {
+        let address = address.to_string();
+        let address = address.trim_end_matches('/');
+        writeln!(out, "try: git clone {address}{base_path}/{example}")?;
+    }
+    if name.is_none() {
+        writeln!(out, "there is no repository yet: gitwasi init NAME makes one")?;
+    }
+    match (options.allow_push, &options.access_file) {
+        (true, _) => {
+            let local = listener.addresses().all(Address::is_local);
+            let who =
+                if local { "everybody on this machine" } else { "EVERYBODY WHO CAN REACH IT" };
+            writeln!(out, "WARNING: {who} may push, without a password (--allow-push)")?;
+        }
+        (false, Some(file)) => writeln!(out, "pushes: as {} says", file.display())?,
+        (false, None) => {
+            writeln!(out, "pushes: refused (--allow-push or --access-file FILE opens them)")?;
+        }
+    }
+    out.flush()
+}

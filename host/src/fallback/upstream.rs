@@ -1,0 +1,119 @@
+//! A reverse proxy to one upstream, streaming both ways.
+//!
+//! Spec: RFC 9110, section 7.6.
+
+use gitwasi_runtime::{Body, BodyError, BoxFuture, Fallback, RequestContext};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use super::text;
+
+/// Headers that belong to a connection and are not forwarded.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// An upstream that answers over plain HTTP.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    authority: Authority,
+    client: Client<HttpConnector, Body>,
+}
+
+/// An upstream's address is not one.
+#[derive(Debug, thiserror::Error)]
+#[error("an upstream is http://HOST:PORT, without a path")]
+pub struct UpstreamError;
+
+impl Upstream {
+    /// Takes an address of the form `http://HOST:PORT`.
+    ///
+    /// # Errors
+    ///
+    /// It is of another form.
+    pub fn new(address: &str) -> Result<Self, UpstreamError> {
+        let uri: Uri = address.parse().map_err(|_| UpstreamError)?;
+        let plain = uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/");
+        let authority = uri.authority().filter(|_| plain).ok_or(UpstreamError)?.clone();
+        Ok(Self { authority, client: Client::builder(TokioExecutor::new()).build_http() })
+    }
+}
+
+impl Fallback for Upstream {
+    fn handle<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        mut request: Request<Body>,
+    ) -> BoxFuture<'a, Response<Body>> {
+        Box::pin(async move {
+            let Some(uri) = self.target(request.uri()) else {
+                return text(StatusCode::BAD_REQUEST, "bad request\n");
+            };
+            let host = request.headers().get(header::HOST).cloned();
+            *request.uri_mut() = uri;
+            *request.version_mut() = http::Version::HTTP_11;
+            forward(request.headers_mut(), host, &context.peer);
+            match self.client.request(request).await {
+                Ok(mut response) => {
+                    strip(response.headers_mut());
+                    response.map(|body| body.map_err(BodyError::io).boxed_unsync())
+                }
+                Err(error) => {
+                    tracing::error!(request = context.id, %error, "the upstream did not answer");
+                    text(StatusCode::BAD_GATEWAY, "the upstream did not answer\n")
+                }
+            }
+        })
+    }
+}
+
+impl Upstream {
+    fn target(&self, uri: &Uri) -> Option<Uri> {
+        Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query(uri.path_and_query()?.clone())
+            .build()
+            .ok()
+    }
+}
+
+/// Makes a client's headers those of a proxy. Whatever a client says of proxies is replaced.
+fn forward(headers: &mut HeaderMap, host: Option<HeaderValue>, peer: &str) {
+    const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+    strip(headers);
+    headers.remove(header::HOST);
+    headers.remove(FORWARDED_FOR);
+    headers.remove(FORWARDED_HOST);
+    if let Ok(peer) = HeaderValue::from_str(peer) {
+        headers.insert(FORWARDED_FOR, peer);
+    }
+    if let Some(host) = host {
+        headers.insert(FORWARDED_HOST, host);
+    }
+}
+
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}

@@ -1,0 +1,202 @@
+//! `repositories` by a sandboxed git process: the reference implementation.
+
+pub(crate) mod create;
+mod files;
+pub(crate) mod lookup;
+mod output;
+pub(crate) mod processes;
+mod settings;
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use cap_std::fs::Dir;
+use gitwasi_runtime::{
+    Access, Body, BoxFuture, DumbFile, ErrorCode, File, Principal, ProtocolVersion, Repositories,
+    Repository, RequestContext, Service, Settings,
+};
+use gitwasi_sandbox::{Committer, GitCommand, Job};
+
+use lookup::{Lookup, Root};
+use processes::Processes;
+use settings::SettingsCache;
+
+/// What is served of each repository.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Serving {
+    pub(crate) require_export_ok: bool,
+    pub(crate) namespace: Option<String>,
+}
+
+/// Serves repositories by running git.
+pub(crate) struct GitProcess {
+    lookup: Arc<dyn Lookup>,
+    /// Where alternates may be.
+    root: Option<Arc<Root>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    processes: Processes,
+    settings: SettingsCache,
+    serving: Serving,
+}
+
+impl GitProcess {
+    pub(crate) fn new(
+        lookup: Arc<dyn Lookup>,
+        root: Option<Arc<Root>>,
+        processes: Processes,
+        serving: Serving,
+    ) -> Self {
+        let settings = SettingsCache::default();
+        Self { lookup, root, shared: Arc::new(Shared { processes, settings, serving }) }
+    }
+}
+
+impl Repositories for GitProcess {
+    fn open<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        name: &'a str,
+        access: Access,
+    ) -> BoxFuture<'a, Result<Arc<dyn Repository>, ErrorCode>> {
+        Box::pin(async move {
+            let directory = self.lookup.find(context, name).await?.ok_or(ErrorCode::NotFound)?;
+            let root = self.root.clone();
+            let required = self.shared.serving.require_export_ok;
+            let opened = tokio::task::spawn_blocking(move || {
+                if required && !directory.exists("git-daemon-export-ok") {
+                    return Err(ErrorCode::NotFound);
+                }
+                let alternates = match &root {
+                    Some(root) => root.alternates(&directory),
+                    None => Vec::new(),
+                };
+                Ok((directory, alternates))
+            });
+            let (directory, alternates) = opened.await.map_err(internal)??;
+            let mut repository = OpenRepository {
+                directory,
+                alternates,
+                access,
+                settings: Settings::default(),
+                shared: Arc::clone(&self.shared),
+            };
+            repository.settings = self.shared.settings.read(&repository, context).await?;
+            Ok(Arc::new(repository) as Arc<dyn Repository>)
+        })
+    }
+}
+
+/// A repository that was found.
+struct OpenRepository {
+    directory: Dir,
+    alternates: Vec<Dir>,
+    access: Access,
+    settings: Settings,
+    shared: Arc<Shared>,
+}
+
+impl OpenRepository {
+    fn job(&self, command: GitCommand, version: ProtocolVersion) -> Result<Job, ErrorCode> {
+        let mut job = Job::new(command, descriptor(&self.directory)?);
+        job.alternates = self.alternates.iter().map(descriptor).collect::<Result<_, _>>()?;
+        job.namespace = self.shared.serving.namespace.clone();
+        job.protocol = Some(match version {
+            ProtocolVersion::V0 => gitwasi_sandbox::ProtocolVersion::V0,
+            ProtocolVersion::V1 => gitwasi_sandbox::ProtocolVersion::V1,
+            ProtocolVersion::V2 => gitwasi_sandbox::ProtocolVersion::V2,
+        });
+        Ok(job)
+    }
+}
+
+impl Repository for OpenRepository {
+    fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    fn advertise<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        service: Service,
+        version: ProtocolVersion,
+    ) -> BoxFuture<'a, Result<Body, ErrorCode>> {
+        Box::pin(async move {
+            let command = match service {
+                Service::UploadPack => GitCommand::UploadPack { advertise: true },
+                Service::ReceivePack => GitCommand::ReceivePack { advertise: true },
+                Service::UploadArchive => {
+                    return Err(ErrorCode::Unsupported("upload-archive advertises nothing".into()));
+                }
+            };
+            self.shared.processes.run(context, self.job(command, version)?, None).await
+        })
+    }
+
+    fn upload_pack<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        version: ProtocolVersion,
+        request: Body,
+    ) -> BoxFuture<'a, Result<Body, ErrorCode>> {
+        Box::pin(async move {
+            let job = self.job(GitCommand::UploadPack { advertise: false }, version)?;
+            self.shared.processes.run(context, job, Some(request)).await
+        })
+    }
+
+    fn receive_pack<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        version: ProtocolVersion,
+        principal: Option<Principal>,
+        request: Body,
+    ) -> BoxFuture<'a, Result<Body, ErrorCode>> {
+        Box::pin(async move {
+            if self.access != Access::Write {
+                return Err(ErrorCode::Disabled);
+            }
+            let mut job = self.job(GitCommand::ReceivePack { advertise: false }, version)?;
+            job.writable = true;
+            job.committer = Some(committer(principal, &context.peer));
+            self.shared.processes.run(context, job, Some(request)).await
+        })
+    }
+
+    fn upload_archive<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        request: Body,
+    ) -> BoxFuture<'a, Result<Body, ErrorCode>> {
+        Box::pin(async move {
+            let job = self.job(GitCommand::UploadArchive, ProtocolVersion::V0)?;
+            self.shared.processes.run(context, job, Some(request)).await
+        })
+    }
+
+    fn open_file<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        file: DumbFile,
+    ) -> BoxFuture<'a, Result<Arc<dyn File>, ErrorCode>> {
+        Box::pin(self.open_dumb_file(context, file))
+    }
+}
+
+/// Who stands in the reflog, as git-http-backend writes it.
+fn committer(principal: Option<Principal>, peer: &str) -> Committer {
+    let name = principal.map_or_else(|| "anonymous".to_owned(), |principal| principal.name);
+    let peer = if peer.is_empty() { "unknown" } else { peer };
+    Committer { email: format!("{name}@http.{peer}"), name }
+}
+
+fn descriptor(directory: &Dir) -> Result<OwnedFd, ErrorCode> {
+    directory.try_clone().map(Dir::into_std_file).map(OwnedFd::from).map_err(internal)
+}
+
+/// A failure on this side, for the log.
+fn internal(error: impl std::fmt::Display) -> ErrorCode {
+    ErrorCode::Internal(error.to_string())
+}

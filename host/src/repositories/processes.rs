@@ -1,0 +1,179 @@
+//! Runs git for a request: a slot, a process, its three pipes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gitwasi_runtime::{Body, ErrorCode, RequestContext};
+use gitwasi_sandbox::{Exit, Job, Policy, SpawnError};
+use http_body_util::BodyExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+use super::internal;
+use super::output::{Ended, Output};
+
+/// The most of git's messages that is kept for the log, per request, in bytes. The rest is read
+/// and dropped: a child whose messages nobody reads stops.
+const MAX_MESSAGE_BYTES: usize = 8 * 1024;
+
+/// Starts processes, so many at once and not more.
+pub(crate) struct Processes {
+    policy: Policy,
+    slots: Arc<Semaphore>,
+    wait: Duration,
+}
+
+impl Processes {
+    pub(crate) fn new(policy: Policy, most: usize, wait: Duration) -> Self {
+        Self { policy, slots: Arc::new(Semaphore::new(most)), wait }
+    }
+
+    /// Runs git on `request`. Returns its output once it has begun, or what went wrong before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future or the output kills git and all that it started.
+    pub(crate) async fn run(
+        &self,
+        context: &RequestContext,
+        job: Job,
+        request: Option<Body>,
+    ) -> Result<Body, ErrorCode> {
+        let started = async {
+            let mut output = self.start(context, job, request).await?;
+            output.begin().await.map_err(|ended| failed(context, ended))?;
+            Ok(output.boxed_unsync())
+        };
+        tokio::select! {
+            started = started => started,
+            () = context.cancelled.cancelled() => Err(ErrorCode::Aborted),
+        }
+    }
+
+    /// Runs git without a request and returns all of its output, which may have `most` bytes, and
+    /// its exit.
+    pub(crate) async fn collect(
+        &self,
+        context: &RequestContext,
+        job: Job,
+        most: usize,
+    ) -> Result<(Vec<u8>, Exit), ErrorCode> {
+        let _slot = self.slot().await?;
+        let mut child = self.policy.spawn(job).map_err(internal)?;
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(drain(context.id, stderr));
+        }
+        let mut output = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(most as u64 + 1).read_to_end(&mut output).await.map_err(internal)?;
+        }
+        if output.len() > most {
+            return Err(ErrorCode::LimitExceeded("git's output".to_owned()));
+        }
+        let exit = child.wait().await.map_err(internal)?;
+        Ok((output, exit))
+    }
+
+    async fn start(
+        &self,
+        context: &RequestContext,
+        job: Job,
+        request: Option<Body>,
+    ) -> Result<Output, ErrorCode> {
+        let slot = self.slot().await?;
+        let mut child = self.policy.spawn(job).map_err(|error| match error {
+            SpawnError::Namespace => ErrorCode::NotFound,
+            other => internal(other),
+        })?;
+        tracing::debug!(request = context.id, process = child.id(), "started git");
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(drain(context.id, stderr));
+        }
+        let (fault, faulty) = oneshot::channel();
+        let request = match (child.stdin.take(), request) {
+            (Some(stdin), Some(request)) => Some(Pump(tokio::spawn(pump(request, stdin, fault)))),
+            _ => None,
+        };
+        Ok(Output::new(child, faulty, Held { _slot: slot, _request: request }))
+    }
+
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, ErrorCode> {
+        let slot = Arc::clone(&self.slots).acquire_owned();
+        match tokio::time::timeout(self.wait, slot).await {
+            Ok(Ok(slot)) => Ok(slot),
+            Ok(Err(_)) | Err(_) => Err(ErrorCode::Busy),
+        }
+    }
+}
+
+/// What a request holds as long as its git runs. Dropping it stops the request.
+pub(crate) struct Held {
+    _slot: OwnedSemaphorePermit,
+    _request: Option<Pump>,
+}
+
+fn failed(context: &RequestContext, ended: Ended) -> ErrorCode {
+    match ended {
+        Ended::Exit(exit) => {
+            tracing::debug!(request = context.id, %exit, "git ended without an answer");
+            ErrorCode::Internal(format!("git ended with {exit} before it answered"))
+        }
+        Ended::RequestIncomplete => ErrorCode::Aborted,
+        Ended::Io(error) => internal(error),
+    }
+}
+
+/// Writes the request to git. If it does not arrive whole, git must not take what it got for the
+/// whole: the fault is told, and stdin stays open until git has been killed for it.
+async fn pump(mut request: Body, stdin: Sender, fault: oneshot::Sender<KeepOpen>) {
+    let mut stdin = Some(stdin);
+    loop {
+        match request.frame().await {
+            Some(Ok(frame)) => {
+                let Ok(chunk) = frame.into_data() else { continue };
+                if let Some(pipe) = &mut stdin
+                    && pipe.write_all(&chunk).await.is_err()
+                {
+                    // Git has read all that it wants. A client that sends on is listened to, so
+                    // that it gets to read the answer.
+                    stdin = None;
+                }
+            }
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a request body did not arrive whole");
+                if let Some(stdin) = stdin {
+                    let _ = fault.send(KeepOpen(stdin));
+                }
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+/// Git's stdin, kept open so that an incomplete request does not look complete.
+pub(crate) struct KeepOpen(#[expect(dead_code, reason = "held, not read")] Sender);
+
+/// The task that writes the request.
+struct Pump(JoinHandle<()>);
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Reads git's messages to their end, for the log.
+async fn drain(id: u64, mut stderr: Receiver) {
+    let mut kept = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
+        let room = MAX_MESSAGE_BYTES - kept.len();
+        kept.extend_from_slice(&chunk[..read.min(room)]);
+    }
+    for line in String::from_utf8_lossy(&kept).lines() {
+        tracing::info!(target: "gitwasi::git", request = id, message = line, "git says");
+    }
+}
