@@ -12,18 +12,25 @@
 
 #![forbid(unsafe_code)]
 
+mod capability_list;
+mod fault;
 pub mod info_refs;
 mod object_format;
 mod oid;
 pub mod pkt_line;
 mod protocol_version;
+mod quoted;
 pub mod receive_pack;
+mod ref_advertisement;
 mod service;
 pub mod side_band;
 pub mod upload_pack;
 
 pub use bstr;
+pub use fault::Fault;
 pub use object_format::ObjectFormat;
 pub use oid::Oid;
 pub use protocol_version::ProtocolVersion;
+pub use quoted::Quoted;
+pub use ref_advertisement::RefAdvertisement;
 pub use service::Service;

@@ -5,11 +5,13 @@
 mod assemble;
 mod decode;
 mod encode;
+mod feed;
 
 pub use assemble::Assembler;
 pub use decode::{Decoded, Error, decode};
 pub use encode::{TooLong, data, delim, err, flush, response_end, text};
 pub(crate) use encode::{header, parts};
+pub(crate) use feed::{Feed, Stop};
 
 /// Bytes a pkt-line has at most, its four digits counted.
 ///

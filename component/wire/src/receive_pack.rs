@@ -2,6 +2,7 @@
 //!
 //! Spec: gitprotocol-pack(5), "Pushing Data To a Server"
 
+mod advertised;
 mod capabilities;
 mod error;
 mod head;
@@ -10,8 +11,10 @@ mod limits;
 mod push_cert;
 mod report_status;
 
+pub use crate::Fault;
+pub use advertised::Advertised;
 pub use capabilities::Capabilities;
-pub use error::{Fault, HeadError};
+pub use error::HeadError;
 pub use head::{Head, RefUpdate, RefUpdateKind};
 pub use head_parser::{HeadParser, Progress};
 pub use limits::HeadLimits;

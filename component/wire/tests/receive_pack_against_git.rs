@@ -152,7 +152,7 @@ fn git_reads_the_same_out_of_every_kind_of_head() {
 /// that the damage gets past the pkt-lines.
 #[test]
 fn git_reads_the_same_out_of_damaged_heads_or_refuses_them() {
-    const RUNS: usize = 2_000;
+    const RUNS: usize = 1_000;
     let repository = Repository::new();
     let requests = repository.requests();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);

@@ -105,6 +105,17 @@ mod tests {
         assert!(out.is_empty());
     }
 
+    /// As `git upload-pack` wrote it.
+    #[test]
+    fn an_error_message_has_no_line_feed() {
+        let mut out = Vec::new();
+        err("upload-pack: not our ref 1111111111111111111111111111111111111111", &mut out);
+        assert_eq!(
+            out,
+            b"0049ERR upload-pack: not our ref 1111111111111111111111111111111111111111"
+        );
+    }
+
     #[test]
     fn a_long_error_message_is_cut() {
         let out = written(|out| err(&"e".repeat(70_000), out));

@@ -6,6 +6,7 @@ use bstr::BString;
 
 use super::HeadError;
 use crate::ObjectFormat;
+use crate::capability_list::{Item, items};
 
 /// The protocol capabilities of a push.
 ///
@@ -43,17 +44,10 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Parses a list separated by white space; stops at a NUL, as git does.
     pub(super) fn parse(list: &[u8]) -> Result<Self, HeadError> {
-        let list = list.split(|byte| *byte == 0).next().unwrap_or_default();
         let mut capabilities = Self::default();
         let mut object_format = None;
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        for item in list.split(is_space).filter(|item| !item.is_empty()) {
-            let (name, value) = match item.iter().position(|byte| *byte == b'=') {
-                Some(at) => (&item[..at], Some(&item[at + 1..])),
-                None => (item, None),
-            };
+        for Item { name, value, whole } in items(list) {
             match name {
                 b"report-status" => capabilities.report_status = true,
                 b"report-status-v2" => capabilities.report_status_v2 = true,
@@ -68,7 +62,7 @@ impl Capabilities {
                 }
                 b"agent" => keep_first(&mut capabilities.agent, value),
                 b"session-id" => keep_first(&mut capabilities.session_id, value),
-                _ => capabilities.unknown.push(item.into()),
+                _ => capabilities.unknown.push(whole.into()),
             }
         }
         if let Some(name) = object_format {

@@ -1,6 +1,7 @@
 //! Why a push's head was refused.
 
-use crate::pkt_line;
+use crate::Fault;
+use crate::pkt_line::{self, Stop};
 
 /// The head of a push could not be read.
 ///
@@ -66,15 +67,14 @@ pub enum HeadError {
     Finished,
 }
 
-/// Whose fault an error is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The client misbehaved.
-    Client,
-    /// The client may be right, but asks for more than a limit allows.
-    Limit,
-    /// We are broken.
-    Ours,
+impl From<Stop> for HeadError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::PktLine(error) => Self::PktLine(error),
+            Stop::TooLong(limit) => Self::HeadTooLong(limit),
+            Stop::Finished => Self::Finished,
+        }
+    }
 }
 
 impl HeadError {

@@ -4,10 +4,12 @@
 //! executes what it reads itself. So the two must never read the same bytes differently: what git
 //! tolerates in some way of its own is refused here.
 
+use std::ops::ControlFlow;
+
 use bstr::BString;
 
 use super::{Capabilities, Head, HeadError, HeadLimits, PushCert, RefUpdate};
-use crate::pkt_line::{Assembler, PktLine, chomp};
+use crate::pkt_line::{Feed, PktLine, chomp};
 use crate::{ObjectFormat, Oid};
 
 /// An incremental parser for the head of a request to `git-receive-pack`.
@@ -20,22 +22,8 @@ use crate::{ObjectFormat, Oid};
 /// options have no line feed.
 #[derive(Debug)]
 pub struct HeadParser {
-    limits: HeadLimits,
-    assembler: Assembler,
-    consumed: usize,
-    state: State,
-    head: Head,
-    /// The certificate, all of its pkt-lines joined.
-    push_cert: Option<Vec<u8>>,
-    saw_first: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    RefUpdates,
-    PushCert,
-    PushOptions,
-    Finished,
+    feed: Feed,
+    reader: Reader,
 }
 
 /// How far a [`HeadParser`] got.
@@ -62,13 +50,14 @@ impl HeadParser {
     /// A parser that has seen nothing yet.
     pub fn new(limits: HeadLimits) -> Self {
         Self {
-            limits,
-            assembler: Assembler::default(),
-            consumed: 0,
-            state: State::RefUpdates,
-            head: Head::default(),
-            push_cert: None,
-            saw_first: false,
+            feed: Feed::new(limits.head_bytes),
+            reader: Reader {
+                limits,
+                state: State::RefUpdates,
+                head: Head::default(),
+                push_cert: None,
+                saw_first: false,
+            },
         }
     }
 
@@ -81,62 +70,58 @@ impl HeadParser {
     ///
     /// The head is malformed or exceeds a limit; see [`HeadError::fault`].
     pub fn push(&mut self, input: &[u8]) -> Result<Progress, HeadError> {
-        let result = self.read(input);
-        if !matches!(result, Ok(Progress::Incomplete)) {
-            self.state = State::Finished;
-        }
-        result
+        let end = self.feed.push(input, |line| self.reader.line(line))?;
+        Ok(match end {
+            None => Progress::Incomplete,
+            Some(consumed) => Progress::Complete {
+                head: Box::new(std::mem::take(&mut self.reader.head)),
+                consumed,
+            },
+        })
     }
 
     /// Bytes taken so far, over all input.
     pub fn consumed(&self) -> usize {
-        self.consumed
+        self.feed.consumed()
     }
+}
 
-    fn read(&mut self, input: &[u8]) -> Result<Progress, HeadError> {
-        if self.state == State::Finished {
-            return Err(HeadError::Finished);
-        }
-        let mut assembler = std::mem::take(&mut self.assembler);
-        let mut rest = input;
-        loop {
-            let before = rest.len();
-            let line = assembler.next_line(&mut rest)?;
-            self.consumed += before - rest.len();
-            if self.consumed > self.limits.head_bytes {
-                return Err(HeadError::HeadTooLong(self.limits.head_bytes));
-            }
-            let Some(line) = line else {
-                self.assembler = assembler;
-                return Ok(Progress::Incomplete);
-            };
-            self.line(line)?;
-            if self.state == State::Finished {
-                let head = Box::new(std::mem::take(&mut self.head));
-                return Ok(Progress::Complete { head, consumed: input.len() - rest.len() });
-            }
-        }
-    }
+#[derive(Debug)]
+struct Reader {
+    limits: HeadLimits,
+    state: State,
+    head: Head,
+    /// The certificate, all of its pkt-lines joined.
+    push_cert: Option<Vec<u8>>,
+    saw_first: bool,
+}
 
-    fn line(&mut self, line: PktLine<'_>) -> Result<(), HeadError> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    RefUpdates,
+    PushCert,
+    PushOptions,
+}
+
+impl Reader {
+    fn line(&mut self, line: PktLine<'_>) -> Result<ControlFlow<()>, HeadError> {
         match line {
-            PktLine::Data(data) if data.starts_with(b"ERR ") => Err(HeadError::ClientReportedError),
+            PktLine::Data(data) if data.starts_with(b"ERR ") => {
+                return Err(HeadError::ClientReportedError);
+            }
             PktLine::Data(data) => match self.state {
-                State::RefUpdates => self.ref_update_line(chomp(data)),
-                State::PushCert => self.push_cert_line(data),
-                State::PushOptions => self.push_option_line(chomp(data)),
-                State::Finished => Err(HeadError::Finished),
+                State::RefUpdates => self.ref_update_line(chomp(data))?,
+                State::PushCert => self.push_cert_line(data)?,
+                State::PushOptions => self.push_option_line(chomp(data))?,
             },
             PktLine::Flush => match self.state {
-                State::RefUpdates => self.end_of_ref_updates(),
-                State::PushCert => Err(HeadError::MalformedPushCert),
-                State::PushOptions | State::Finished => {
-                    self.state = State::Finished;
-                    Ok(())
-                }
+                State::RefUpdates => return self.end_of_ref_updates(),
+                State::PushCert => return Err(HeadError::MalformedPushCert),
+                State::PushOptions => return Ok(ControlFlow::Break(())),
             },
-            PktLine::Delim | PktLine::ResponseEnd => Err(HeadError::UnexpectedPacket),
+            PktLine::Delim | PktLine::ResponseEnd => return Err(HeadError::UnexpectedPacket),
         }
+        Ok(ControlFlow::Continue(()))
     }
 
     fn ref_update_line(&mut self, line: &[u8]) -> Result<(), HeadError> {
@@ -200,7 +185,7 @@ impl HeadParser {
         Ok(())
     }
 
-    fn end_of_ref_updates(&mut self) -> Result<(), HeadError> {
+    fn end_of_ref_updates(&mut self) -> Result<ControlFlow<()>, HeadError> {
         if let Some(raw) = self.push_cert.take() {
             let (push_cert, lines) = PushCert::parse(raw)?;
             for line in lines {
@@ -215,12 +200,11 @@ impl HeadParser {
             return Err(HeadError::MixedObjectFormats);
         }
         // git reads push options only where there is a ref update to go with them.
-        self.state = if self.head.capabilities.push_options && !self.head.is_probe() {
-            State::PushOptions
-        } else {
-            State::Finished
-        };
-        Ok(())
+        if !self.head.capabilities.push_options || self.head.is_probe() {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.state = State::PushOptions;
+        Ok(ControlFlow::Continue(()))
     }
 
     fn push_option_line(&mut self, option: &[u8]) -> Result<(), HeadError> {
