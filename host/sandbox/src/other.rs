@@ -118,6 +118,3 @@ pub(crate) fn directory_path(directory: &OwnedFd) -> io::Result<Vec<u8>> {
 pub(crate) fn directory_path(_: &OwnedFd) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::Unsupported.into())
 }
-
-/// Pipes have one size here.
-pub(crate) fn set_pipe_size(_: &OwnedFd, _: usize) {}

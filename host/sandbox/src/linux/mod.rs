@@ -179,11 +179,6 @@ pub(crate) fn directory_path(directory: &OwnedFd) -> io::Result<Vec<u8>> {
     Ok(path.as_os_str().as_bytes().to_vec())
 }
 
-/// Asks for a pipe of `size` bytes; keeps the pipe as it is where that is not granted.
-pub(crate) fn set_pipe_size(pipe: &OwnedFd, size: usize) {
-    let _ = rustix::pipe::fcntl_setpipe_size(pipe, size);
-}
-
 /// The limits that can be set: never more than the host has itself, which only root could raise.
 fn resource_limits(limits: &ProcessLimits) -> Vec<(Resource, u64)> {
     let ProcessLimits { open_files, cpu_seconds, file_size, memory, address_space } = *limits;
