@@ -1,1 +1,31 @@
-//! Git repositories and packs in pure Rust. No HTTP, no process.
+//! Git repositories and packs in pure Rust.
+//!
+//! Reads ordinary bare repositories through one narrow [`storage::Storage`] trait and answers
+//! `git-upload-pack` requests. Knows no HTTP, starts no process, opens no socket, maps no file.
+//! Repository content is trusted with nothing: every number read from it is checked against the
+//! file it came from and against [`Limits`].
+//!
+//! Spec: gitrepository-layout(5), gitformat-pack(5), gitprotocol-v2(5), gitprotocol-pack(5)
+
+#![forbid(unsafe_code)]
+// Guests are single-threaded and every caller awaits in place: no future here has to be `Send`.
+#![allow(async_fn_in_trait)]
+
+mod chunk_file;
+mod clock_cache;
+mod engine;
+mod error;
+mod limits;
+pub mod object;
+pub mod odb;
+mod pack_writer;
+pub mod refs;
+pub mod repository;
+pub mod storage;
+pub mod upload_pack;
+mod walk;
+
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use limits::Limits;
+pub use repository::Repository;

@@ -1,0 +1,74 @@
+//! What the repositories of one instance share.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::odb::BaseCache;
+use crate::storage::{BlockCache, CachedFile, Storage, StorageError, StorageFile};
+use crate::{Limits, Repository, Result};
+
+/// Units of work after which other tasks may run: well below a millisecond of computing.
+const WORK_UNITS: u64 = 256;
+
+/// Opens repositories of one storage; holds the caches that they share.
+#[derive(Debug)]
+pub struct Engine<S: Storage> {
+    pub(crate) storage: S,
+    pub(crate) limits: Limits,
+    pub(crate) blocks: Rc<BlockCache>,
+    pub(crate) bases: BaseCache,
+    work: Cell<u64>,
+}
+
+impl<S: Storage> Engine<S> {
+    /// An engine over `storage`, with empty caches.
+    pub fn new(storage: S, limits: Limits) -> Rc<Self> {
+        let blocks = Rc::new(BlockCache::new(limits.block_cache));
+        let bases = BaseCache::new(limits.base_cache);
+        Rc::new(Self { storage, limits, blocks, bases, work: Cell::new(0) })
+    }
+
+    /// Opens the bare repository at `path`, relative to the storage's root.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotARepository`] if there is none.
+    pub async fn open(self: &Rc<Self>, path: &str) -> Result<Repository<S>> {
+        Repository::open(self, path).await
+    }
+
+    pub(crate) async fn open_file(&self, path: &str) -> Result<CachedFile<S>, StorageError> {
+        CachedFile::open(&self.storage, &self.blocks, path).await
+    }
+
+    /// Counts work of about a microsecond a unit, and lets other tasks run when it has piled up.
+    pub(crate) async fn worked(&self, units: u64) {
+        let work = self.work.get() + units;
+        if work < WORK_UNITS {
+            self.work.set(work);
+        } else {
+            self.work.set(0);
+            self.storage.yield_now().await;
+        }
+    }
+
+    /// Reads a small file whole; `None` if there is none.
+    ///
+    /// # Limits
+    /// [`Limits::small_file`].
+    pub(crate) async fn read_small(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let file = match self.storage.open(path).await {
+            Ok(file) => file,
+            Err(error) if error.is_absent() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let limit = self.limits.small_file;
+        let mut content = file.read_at(0, 4096).await?;
+        if content.len() == 4096 {
+            content.extend(file.read_at(4096, limit as usize).await?);
+        }
+        if content.len() as u64 > limit {
+            return Err(crate::Error::LimitExceeded("small_file"));
+        }
+        Ok(Some(content))
+    }
+}

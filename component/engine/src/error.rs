@@ -1,0 +1,41 @@
+//! What can go wrong, by whose fault it is.
+//!
+//! A text in here is for the operator's log, except that of [`Error::Malformed`], which git too
+//! sends to the client.
+
+use crate::storage::StorageError;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation of the engine failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no repository where one was looked for.
+    #[error("not a repository: {0}")]
+    NotARepository(String),
+    /// The client broke the protocol or asked for what it may not have.
+    #[error("{0}")]
+    Malformed(String),
+    /// The repository's content contradicts itself or its format.
+    #[error("corrupt: {0}")]
+    Corrupt(String),
+    /// A limit of [`crate::Limits`] was exceeded.
+    #[error("limit exceeded: {0}")]
+    LimitExceeded(&'static str),
+    /// The repository uses, or the client asked for, what this engine does not do.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
+    /// The storage failed below us.
+    #[error("storage: {0}")]
+    Storage(#[from] StorageError),
+    /// Whoever reads the response went away.
+    #[error("the reader of the response went away")]
+    Aborted,
+}
+
+impl Error {
+    pub(crate) fn corrupt(what: impl Into<String>) -> Self {
+        Self::Corrupt(what.into())
+    }
+}

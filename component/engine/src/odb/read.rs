@@ -1,0 +1,130 @@
+//! Reading objects whole: inflating, and resolving deltas.
+
+use std::rc::Rc;
+
+use gitwasi_wire::Oid;
+
+use super::pack::{EntryKind, Pack};
+use super::{Location, LooseReader, Odb, delta};
+use crate::object::Kind;
+use crate::storage::Storage;
+use crate::{Error, Result};
+
+/// An object in memory.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// What it is.
+    pub kind: Kind,
+    /// Its content, without a header.
+    pub content: Rc<Vec<u8>>,
+}
+
+impl<S: Storage> Odb<S> {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if there is no such object or if it cannot be read.
+    ///
+    /// # Limits
+    /// [`crate::Limits::object_size`], [`crate::Limits::delta_depth`].
+    pub async fn read(&self, oid: &Oid) -> Result<Object> {
+        let location = self.find(oid).await?;
+        let location = location.ok_or_else(|| Error::Corrupt(format!("missing object {oid}")))?;
+        self.read_at(oid, location).await
+    }
+
+    /// Reads the object that [`Self::find`] found at `location`.
+    pub async fn read_at(&self, oid: &Oid, location: Location) -> Result<Object> {
+        match location {
+            Location::Packed { pack, pos } => self.read_packed(pack, pos).await,
+            Location::Loose { directory } => {
+                let reader =
+                    LooseReader::open(&self.engine, &self.loose_path(directory, oid)).await?;
+                let kind = reader.kind();
+                let content = reader.read_all(self.engine.limits.object_size).await?;
+                Ok(Object { kind, content: Rc::new(content) })
+            }
+        }
+    }
+
+    pub(crate) async fn read_packed(&self, pack: u32, pos: u32) -> Result<Object> {
+        let pack = self.pack(pack);
+        let offset = pack.idx(self).await?.offset_at(pos).await?;
+        self.resolve(pack, offset).await
+    }
+
+    /// What an object is and how large, without its content.
+    pub async fn header(&self, oid: &Oid, location: Location) -> Result<(Kind, u64)> {
+        let (pack, pos) = match location {
+            Location::Packed { pack, pos } => (self.pack(pack), pos),
+            Location::Loose { directory } => {
+                let path = self.loose_path(directory, oid);
+                let reader = LooseReader::open(&self.engine, &path).await?;
+                return Ok((reader.kind(), reader.size()));
+            }
+        };
+        let mut offset = pack.idx(self).await?.offset_at(pos).await?;
+        let mut size = None;
+        for _ in 0..=self.engine.limits.delta_depth {
+            let entry = pack.entry(self, offset).await?;
+            let base = match entry.kind {
+                EntryKind::Whole(kind) => return Ok((kind, size.unwrap_or(entry.size))),
+                kind => self.base_offset(pack, kind).await?,
+            };
+            if size.is_none() {
+                let data = pack.data(self).await?;
+                let head = self.inflaters.inflate_head(data, entry.data_offset, 20).await?;
+                let sizes = delta::sizes(&head).ok_or_else(|| Error::corrupt("a delta"))?;
+                size = Some(sizes.result);
+            }
+            offset = base;
+        }
+        Err(Error::LimitExceeded("delta_depth"))
+    }
+
+    async fn resolve(&self, pack: &Pack<S>, mut offset: u64) -> Result<Object> {
+        let limits = &self.engine.limits;
+        let bases = &self.engine.bases;
+        let data = pack.data(self).await?;
+        let mut chain = Vec::new();
+        let (kind, mut content) = loop {
+            if let Some(hit) = bases.find(data.id(), offset) {
+                break hit;
+            }
+            let entry = pack.entry(self, offset).await?;
+            if let EntryKind::Whole(kind) = entry.kind {
+                let content =
+                    self.inflaters.inflate(data, entry.data_offset, entry.size, limits.object_size);
+                let content = Rc::new(content.await?);
+                bases.insert(data.id(), offset, kind, &content);
+                break (kind, content);
+            }
+            if chain.len() == limits.delta_depth {
+                return Err(Error::LimitExceeded("delta_depth"));
+            }
+            chain.push((offset, entry.data_offset, entry.size));
+            offset = self.base_offset(pack, entry.kind).await?;
+        };
+        while let Some((offset, data_offset, size)) = chain.pop() {
+            let delta = self.inflaters.inflate(data, data_offset, size, limits.object_size).await?;
+            content = Rc::new(delta::apply(&content, &delta, limits.object_size)?);
+            bases.insert(data.id(), offset, kind, &content);
+            self.engine.worked(content.len() as u64 / 256).await;
+        }
+        Ok(Object { kind, content })
+    }
+
+    /// The offset of a delta's base: packs on disk hold the bases of all their deltas.
+    pub(crate) async fn base_offset(&self, pack: &Pack<S>, kind: EntryKind) -> Result<u64> {
+        match kind {
+            EntryKind::OfsDelta(offset) => Ok(offset),
+            EntryKind::RefDelta(oid) => {
+                let idx = pack.idx(self).await?;
+                let pos = idx.find(&oid).await?;
+                let pos = pos.ok_or_else(|| Error::corrupt("a delta without its base"))?;
+                idx.offset_at(pos).await
+            }
+            EntryKind::Whole(_) => Err(Error::corrupt("a base of what is no delta")),
+        }
+    }
+}

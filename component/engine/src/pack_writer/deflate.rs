@@ -1,0 +1,45 @@
+//! zlib streams, made piece by piece.
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+
+use crate::{Error, Result};
+
+/// The level that git uses unless told otherwise.
+const LEVEL: u32 = 6;
+
+/// Deflates one stream after another.
+#[derive(Debug)]
+pub(super) struct Deflater {
+    compress: Compress,
+    out: Vec<u8>,
+}
+
+impl Deflater {
+    pub(super) fn new() -> Self {
+        Self { compress: Compress::new(Compression::new(LEVEL), true), out: Vec::new() }
+    }
+
+    /// Begins a new stream.
+    pub(super) fn reset(&mut self) {
+        self.compress.reset();
+    }
+
+    /// Deflates a piece; what came of it, possibly nothing yet. The last piece ends the stream.
+    pub(super) fn deflate(&mut self, mut piece: &[u8], last: bool) -> Result<&[u8]> {
+        self.out.clear();
+        let flush = if last { FlushCompress::Finish } else { FlushCompress::None };
+        loop {
+            self.out.reserve(4096);
+            let before = self.compress.total_in();
+            let status = self
+                .compress
+                .compress_vec(piece, &mut self.out, flush)
+                .map_err(|error| Error::Unsupported(format!("deflate: {error}")))?;
+            piece = &piece[(self.compress.total_in() - before) as usize..];
+            let full = self.out.len() == self.out.capacity();
+            if status == Status::StreamEnd || !last && piece.is_empty() && !full {
+                return Ok(&self.out);
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Refs: loose files merged over `packed-refs`, symbolic refs, HEAD, hidden refs.
+//!
+//! Spec: gitrepository-layout(5), "refs", "packed-refs", "HEAD"; git-pack-refs(1)
+
+mod hidden;
+mod iterate;
+mod lines;
+mod loose;
+mod packed;
+mod peel;
+
+use bstr::{BStr, BString, ByteSlice};
+use gitwasi_wire::Oid;
+
+pub use hidden::is_hidden;
+pub use iterate::RefIter;
+
+use crate::repository::RefStorage;
+use crate::storage::Storage;
+use crate::{Error, Repository, Result};
+use packed::PackedRefs;
+
+/// What a ref holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An object.
+    Direct(Oid),
+    /// Another ref.
+    Symbolic(BString),
+}
+
+/// What is known of the peeled value of a ref.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peeled {
+    /// The object has to be looked at.
+    Unknown,
+    /// The ref points to no annotated tag.
+    No,
+    /// The ref points to an annotated tag which, in the end, points here.
+    To(Oid),
+}
+
+/// A ref, resolved to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ref {
+    /// The full name.
+    pub name: BString,
+    /// The object.
+    pub oid: Oid,
+    /// For a symbolic ref, the name of the ref at the end of the chain.
+    pub symref_target: Option<BString>,
+    /// What is known of its peeled value.
+    pub peeled: Peeled,
+}
+
+/// What `HEAD` and other single names resolve to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// An object.
+    Ref(Ref),
+    /// A symbolic ref to a ref that does not exist yet, named here.
+    Unborn(BString),
+}
+
+impl<S: Storage> Repository<S> {
+    /// Resolves a full ref name; `None` if there is no such ref, or if it is broken.
+    ///
+    /// # Limits
+    /// [`crate::Limits::symref_depth`]; past it the ref counts as broken, as in git.
+    pub async fn resolve_ref(&self, name: &BStr) -> Result<Option<Resolved>> {
+        let packed = self.packed_refs().await?;
+        self.resolve_with(packed.as_ref(), name).await
+    }
+
+    /// Iterates over the refs below `refs/` in the order of their names.
+    ///
+    /// With `prefixes`, only those with one of them, none meaning all. As in git, a broken ref has
+    /// the zero oid, a symbolic ref that leads nowhere is left out, and nobody looks whether the
+    /// objects exist.
+    pub async fn refs(&self, prefixes: &[BString]) -> Result<RefIter<'_, S>> {
+        RefIter::new(self, prefixes).await
+    }
+
+    async fn packed_refs(&self) -> Result<Option<PackedRefs<S>>> {
+        if self.config.ref_storage == RefStorage::Reftable {
+            return Err(Error::Unsupported("extensions.refStorage = reftable".into()));
+        }
+        PackedRefs::open(self).await
+    }
+
+    async fn resolve_with(
+        &self,
+        packed: Option<&PackedRefs<S>>,
+        name: &BStr,
+    ) -> Result<Option<Resolved>> {
+        let mut current = name.to_owned();
+        for _ in 0..=self.engine.limits.symref_depth {
+            let (target, peeled) = match loose::read(self, current.as_bstr()).await? {
+                loose::Loose::Target(target) => (Some(target), Peeled::Unknown),
+                loose::Loose::Broken => return Ok(None),
+                loose::Loose::Absent => match packed {
+                    Some(packed) => match packed.find(current.as_bstr()).await? {
+                        Some((oid, peeled)) => (Some(Target::Direct(oid)), peeled),
+                        None => (None, Peeled::Unknown),
+                    },
+                    None => (None, Peeled::Unknown),
+                },
+            };
+            let symbolic = current != name;
+            match target {
+                Some(Target::Direct(oid)) => {
+                    let symref_target = symbolic.then_some(current);
+                    let name = name.to_owned();
+                    return Ok(Some(Resolved::Ref(Ref { name, oid, symref_target, peeled })));
+                }
+                Some(Target::Symbolic(target)) => current = target,
+                None if symbolic => return Ok(Some(Resolved::Unborn(current))),
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a name may be one of a ref, and so a path below the repository.
+pub(crate) fn is_valid_name(name: &BStr) -> bool {
+    gix_validate::reference::name(name).is_ok()
+}

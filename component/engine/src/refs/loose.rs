@@ -1,0 +1,106 @@
+//! Loose refs: a file each.
+
+use bstr::{BStr, BString, ByteSlice};
+use gitwasi_wire::Oid;
+
+use super::{Target, is_valid_name};
+use crate::storage::{Kind, Storage};
+use crate::{Error, Repository, Result};
+
+/// What is at the path of a ref.
+#[derive(Debug)]
+pub(super) enum Loose {
+    /// A ref.
+    Target(Target),
+    /// No file.
+    Absent,
+    /// A file that holds no ref.
+    Broken,
+}
+
+/// Reads the file of a ref.
+pub(super) async fn read<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Loose> {
+    let Ok(path) = name.to_str() else { return Ok(Loose::Absent) };
+    if path != "HEAD" && !is_valid_name(name) {
+        return Ok(Loose::Broken);
+    }
+    let content = repository.engine.read_small(&repository.file(path)).await?;
+    let Some(content) = content else { return Ok(Loose::Absent) };
+    Ok(parse(&content, repository.object_format().hex_len()).map_or(Loose::Broken, Loose::Target))
+}
+
+/// Lists the names of the refs below `refs/` that have files, in order.
+///
+/// # Limits
+/// [`crate::Limits::refs`], [`crate::Limits::ref_depth`].
+pub(super) async fn names<S: Storage>(
+    repository: &Repository<S>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<BString>> {
+    let limits = &repository.engine.limits;
+    let mut names = Vec::new();
+    let mut directories = vec![("refs".to_owned(), 0)];
+    while let Some((directory, depth)) = directories.pop() {
+        let path = repository.file(&directory);
+        let entries = match repository.engine.storage.entries(&path, limits.refs).await {
+            Ok(entries) => entries,
+            Err(error) if error.is_absent() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        for entry in entries {
+            let name = format!("{directory}/{}", entry.name);
+            let is_directory = match entry.kind {
+                Kind::Directory => true,
+                Kind::Link => {
+                    let stat = repository.engine.storage.stat(&repository.file(&name)).await;
+                    stat.is_ok_and(|stat| stat.kind == Kind::Directory)
+                }
+                Kind::File | Kind::Other => false,
+            };
+            if is_directory {
+                if wanted(&format!("{name}/")) {
+                    if depth == limits.ref_depth {
+                        return Err(Error::LimitExceeded("ref_depth"));
+                    }
+                    directories.push((name, depth + 1));
+                }
+            } else if !name.ends_with(".lock") && wanted(&name) {
+                if names.len() == limits.refs {
+                    return Err(Error::LimitExceeded("refs"));
+                }
+                names.push(BString::from(name));
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn parse(content: &[u8], hex_len: usize) -> Option<Target> {
+    if let Some(target) = content.strip_prefix(b"ref:") {
+        let target = target.trim_ascii();
+        return is_valid_name(target.as_bstr()).then(|| Target::Symbolic(target.into()));
+    }
+    let (hex, rest) = content.split_at_checked(hex_len)?;
+    // Git asks for nothing but a space of some kind behind the oid.
+    if rest.first().is_some_and(|byte| !byte.is_ascii_whitespace()) {
+        return None;
+    }
+    Oid::from_hex(hex).map(Target::Direct)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_hold_no_ref_are_broken() {
+        let hex = "a".repeat(40);
+        assert!(matches!(parse(format!("{hex}\n").as_bytes(), 40), Some(Target::Direct(_))));
+        assert!(matches!(parse(b"ref: refs/heads/x\n", 40), Some(Target::Symbolic(_))));
+        for bad in ["", "ref: ../../etc/passwd\n", "ref: refs/../../x", "abc\n", &format!("{hex}b")]
+        {
+            assert_eq!(parse(bad.as_bytes(), 40), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! One repository, opened for one request.
+//!
+//! Spec: gitrepository-layout(5)
+
+mod alternates;
+mod config;
+
+use std::rc::Rc;
+
+use gitwasi_wire::ObjectFormat;
+
+pub use config::{Config, LsRefsUnborn, RefStorage};
+
+use crate::odb::Odb;
+use crate::storage::{Kind, Storage};
+use crate::{Engine, Error, Result};
+
+/// A bare repository.
+#[derive(Debug)]
+pub struct Repository<S: Storage> {
+    pub(crate) engine: Rc<Engine<S>>,
+    /// Relative to the storage's root.
+    pub(crate) path: String,
+    pub(crate) config: Config,
+    pub(crate) odb: Odb<S>,
+}
+
+/// Where `git` itself looks for a repository of some name, in its order.
+const SUFFIXES: [&str; 4] = ["/.git", "", ".git/.git", ".git"];
+
+impl<S: Storage> Repository<S> {
+    pub(crate) async fn open(engine: &Rc<Engine<S>>, name: &str) -> Result<Self> {
+        let mut path = None;
+        for suffix in SUFFIXES {
+            let candidate = format!("{name}{suffix}");
+            if is_git_directory(engine, &candidate).await? {
+                path = Some(candidate);
+                break;
+            }
+        }
+        let path = path.ok_or_else(|| Error::NotARepository(name.to_owned()))?;
+        let config = Config::read(engine, &path).await?;
+        let directories = alternates::object_directories(engine, &path).await?;
+        let odb = Odb::open(engine, directories, config.object_format).await?;
+        Ok(Self { engine: Rc::clone(engine), path, config, odb })
+    }
+
+    /// What the repository's own configuration says.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How the repository names objects.
+    pub fn object_format(&self) -> ObjectFormat {
+        self.config.object_format
+    }
+
+    /// The repository's objects.
+    pub fn odb(&self) -> &Odb<S> {
+        &self.odb
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        format!("{}/{name}", self.path)
+    }
+}
+
+/// What git asks of a directory before it takes it for a repository.
+async fn is_git_directory<S: Storage>(engine: &Engine<S>, path: &str) -> Result<bool> {
+    for (name, kind) in
+        [("HEAD", Kind::File), ("objects", Kind::Directory), ("refs", Kind::Directory)]
+    {
+        match engine.storage.stat(&format!("{path}/{name}")).await {
+            Ok(stat) if stat.kind == kind => {}
+            Ok(_) => return Ok(false),
+            Err(error) if error.is_absent() => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
+}
+
+impl<S: Storage> Repository<S> {
+    /// Commits at which this repository's own history is cut.
+    pub(crate) async fn shallow(&self) -> Result<Vec<gitwasi_wire::Oid>> {
+        let content = self.engine.read_small(&self.file("shallow")).await?.unwrap_or_default();
+        let lines = content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines
+            .map(|line| gitwasi_wire::Oid::from_hex(line).ok_or_else(|| Error::corrupt("shallow")))
+            .collect()
+    }
+}

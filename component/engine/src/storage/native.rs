@@ -1,0 +1,139 @@
+//! Storage over `std::fs`, for tests and tools. Blocks; never pending.
+
+use std::cell::RefCell;
+use std::fs;
+use std::future::Future;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::UNIX_EPOCH;
+
+use super::{DirEntry, Kind, Stat, Storage, StorageError, StorageFile};
+
+/// The files below one directory.
+#[derive(Debug, Clone)]
+pub struct NativeStorage {
+    root: PathBuf,
+}
+
+impl NativeStorage {
+    /// Serves what is below `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        if path.is_empty() { self.root.clone() } else { self.root.join(path) }
+    }
+}
+
+impl Storage for NativeStorage {
+    type File = NativeFile;
+
+    async fn entries(&self, dir: &str, limit: usize) -> Result<Vec<DirEntry>, StorageError> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(self.path(dir)).map_err(error)? {
+            let entry = entry.map_err(error)?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if entries.len() == limit {
+                return Err(StorageError::TooMany);
+            }
+            let kind = entry.file_type().map_err(error)?;
+            let kind = match kind {
+                kind if kind.is_file() => Kind::File,
+                kind if kind.is_dir() => Kind::Directory,
+                kind if kind.is_symlink() => Kind::Link,
+                _ => Kind::Other,
+            };
+            entries.push(DirEntry { name, kind });
+        }
+        Ok(entries)
+    }
+
+    async fn open(&self, path: &str) -> Result<NativeFile, StorageError> {
+        let file = fs::File::open(self.path(path)).map_err(error)?;
+        if file.metadata().map_err(error)?.is_dir() {
+            return Err(StorageError::WrongKind);
+        }
+        Ok(NativeFile { file: RefCell::new(file) })
+    }
+
+    async fn stat(&self, path: &str) -> Result<Stat, StorageError> {
+        fs::metadata(self.path(path)).map(stat).map_err(error)
+    }
+
+    fn locate(&self, absolute: &str) -> Option<String> {
+        let root = fs::canonicalize(&self.root).ok()?;
+        let path = fs::canonicalize(absolute).unwrap_or_else(|_| Path::new(absolute).into());
+        path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
+    }
+
+    async fn yield_now(&self) {}
+}
+
+/// An open file.
+#[derive(Debug)]
+pub struct NativeFile {
+    file: RefCell<fs::File>,
+}
+
+impl StorageFile for NativeFile {
+    async fn stat(&self) -> Result<Stat, StorageError> {
+        self.file.borrow().metadata().map(stat).map_err(error)
+    }
+
+    async fn read_at(&self, offset: u64, length: usize) -> Result<Vec<u8>, StorageError> {
+        let mut file = self.file.borrow_mut();
+        file.seek(SeekFrom::Start(offset)).map_err(error)?;
+        let mut bytes = Vec::with_capacity(length);
+        (&mut *file).take(length as u64).read_to_end(&mut bytes).map_err(error)?;
+        Ok(bytes)
+    }
+}
+
+/// Runs a future over native storage to its end.
+///
+/// Native storage is never pending, so polling again at once is all it takes.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn stat(metadata: fs::Metadata) -> Stat {
+    let kind = if metadata.is_file() {
+        Kind::File
+    } else if metadata.is_dir() {
+        Kind::Directory
+    } else {
+        Kind::Other
+    };
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified =
+        modified.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or_default();
+    #[cfg(unix)]
+    let identity = {
+        use std::os::unix::fs::MetadataExt;
+        let change = metadata.ctime().cast_unsigned().wrapping_mul(1_000_000_000);
+        metadata.ino().rotate_left(32) ^ change ^ metadata.ctime_nsec().cast_unsigned()
+    };
+    #[cfg(not(unix))]
+    let identity = modified;
+    Stat { kind, size: metadata.len(), modified, identity }
+}
+
+fn error(error: std::io::Error) -> StorageError {
+    match error.kind() {
+        ErrorKind::NotFound => StorageError::NotFound,
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::InvalidFilename => {
+            StorageError::WrongKind
+        }
+        _ => StorageError::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,102 @@
+//! `git-upload-pack`: advertisements, `ls-refs` and `fetch`, stateless.
+//!
+//! A request comes whole (its size is bound by [`crate::Limits::request`]); the response goes
+//! out as it is made.
+//!
+//! Spec: gitprotocol-pack(5), gitprotocol-v2(5), gitprotocol-capabilities(5)
+
+mod advertise;
+mod capabilities;
+mod fetch;
+mod fetch_args;
+mod filter;
+mod ls_refs;
+mod negotiate;
+mod output;
+mod request;
+mod send_pack;
+mod shallow;
+mod v0;
+
+use gitwasi_wire::{ProtocolVersion, pkt_line};
+
+pub use filter::Filter;
+pub use output::Output;
+
+use crate::storage::Storage;
+use crate::{Error, Repository, Result};
+use output::Response;
+use request::Command;
+
+/// How this server calls itself.
+const AGENT: &str = concat!("gitwasi/", env!("CARGO_PKG_VERSION"));
+
+/// Writes the ref advertisement, or version 2's capability advertisement.
+pub async fn advertise<S: Storage>(
+    repository: &Repository<S>,
+    version: ProtocolVersion,
+    output: &mut impl Output,
+) -> Result<()> {
+    let mut response = Response::new(output);
+    match version {
+        ProtocolVersion::V2 => capabilities::v2(repository.config(), response.buffer())?,
+        ProtocolVersion::V1 => {
+            line(b"version 1\n", response.buffer())?;
+            advertise::refs(repository, &mut response).await?;
+        }
+        ProtocolVersion::V0 => advertise::refs(repository, &mut response).await?,
+    }
+    response.finish().await
+}
+
+/// Answers one request.
+///
+/// # Errors
+/// What the client is to blame for, or has to know, has been told to it in an `ERR` pkt-line
+/// or, once the packfile section has begun, on band 3; the error is returned as well.
+///
+/// # Cancel safety
+/// Dropping the future ends the response short, which no client takes for whole: it ends neither
+/// with a flush-pkt nor, within a pack, with the pack's checksum.
+pub async fn serve<S: Storage>(
+    repository: &Repository<S>,
+    version: ProtocolVersion,
+    request: &[u8],
+    output: &mut impl Output,
+) -> Result<()> {
+    let mut response = Response::new(output);
+    let outcome = answer(repository, version, request, &mut response).await;
+    if let Err(error) = &outcome {
+        response.fail(error).await?;
+    }
+    response.finish().await?;
+    outcome
+}
+
+async fn answer<S: Storage, O: Output>(
+    repository: &Repository<S>,
+    version: ProtocolVersion,
+    request: &[u8],
+    response: &mut Response<'_, O>,
+) -> Result<()> {
+    if request.len() > repository.engine.limits.request {
+        return Err(Error::LimitExceeded("request"));
+    }
+    match version {
+        ProtocolVersion::V0 | ProtocolVersion::V1 => v0::serve(repository, request, response).await,
+        ProtocolVersion::V2 => {
+            let Some(request) = request::parse_v2(request, repository.config())? else {
+                return Ok(());
+            };
+            match request.command {
+                Command::LsRefs => ls_refs::serve(repository, &request.arguments, response).await,
+                Command::Fetch => fetch::serve(repository, &request.arguments, response).await,
+            }
+        }
+    }
+}
+
+/// Appends a text pkt-line that is known to fit, or whose size the repository is to blame for.
+fn line(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    pkt_line::data(text, out).map_err(|_| Error::corrupt("a name that fits no pkt-line"))
+}

@@ -1,0 +1,91 @@
+//! Where a response goes.
+
+use gitwasi_wire::pkt_line;
+
+use crate::{Error, Result};
+
+/// Bytes gathered before they are handed on: what a stream carries cheaply at once.
+pub(super) const CHUNK: usize = 128 << 10;
+
+/// Takes the response as it is made.
+pub trait Output {
+    /// Takes the next bytes, in order, when the reader is ready for them.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`] when nobody reads any more.
+    async fn write(&mut self, chunk: Vec<u8>) -> Result<()>;
+}
+
+impl Output for Vec<u8> {
+    async fn write(&mut self, chunk: Vec<u8>) -> Result<()> {
+        self.extend_from_slice(&chunk);
+        Ok(())
+    }
+}
+
+/// A response under way.
+#[derive(Debug)]
+pub(super) struct Response<'a, O: Output> {
+    output: &'a mut O,
+    buffer: Vec<u8>,
+    /// Whether the packfile section has begun, and in which side-band.
+    pub(super) in_pack: Option<gitwasi_wire::side_band::SideBand>,
+    /// Whether bytes of a pack go out without side-band: then no error can be told.
+    pub(super) raw: bool,
+}
+
+impl<'a, O: Output> Response<'a, O> {
+    pub(super) fn new(output: &'a mut O) -> Self {
+        Self { output, buffer: Vec::new(), in_pack: None, raw: false }
+    }
+
+    /// What was not handed on yet; append to it.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Hands the bytes on if there are enough of them.
+    pub(super) async fn flush_if_full(&mut self) -> Result<()> {
+        if self.buffer.len() >= CHUNK { self.flush().await } else { Ok(()) }
+    }
+
+    /// Hands the bytes on.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + 1024));
+        self.output.write(chunk).await
+    }
+
+    pub(super) async fn finish(mut self) -> Result<()> {
+        self.flush().await
+    }
+
+    /// Tells the client, in the one way that is left.
+    pub(super) async fn fail(&mut self, error: &Error) -> Result<()> {
+        use gitwasi_wire::side_band::{Band, encode};
+        let message = external(error);
+        match self.in_pack {
+            _ if self.raw || matches!(error, Error::Aborted) => {}
+            Some(band) => encode(band, Band::Error, message.as_bytes(), &mut self.buffer),
+            None => pkt_line::err(&message, &mut self.buffer),
+        }
+        self.flush_if_full().await
+    }
+}
+
+/// What the client is told.
+fn external(error: &Error) -> String {
+    match error {
+        Error::Malformed(message) => message.clone(),
+        Error::LimitExceeded(limit) => format!("upload-pack: limit exceeded: {limit}"),
+        Error::Unsupported(_) => "upload-pack: this is not supported here".into(),
+        Error::Corrupt(_) => {
+            "aborting due to possible repository corruption on the remote side.".into()
+        }
+        Error::NotARepository(_) | Error::Storage(_) | Error::Aborted => {
+            "upload-pack: internal error".into()
+        }
+    }
+}

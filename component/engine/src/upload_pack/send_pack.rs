@@ -1,0 +1,112 @@
+//! The pack of a response, in its side-band.
+//!
+//! Spec: gitprotocol-pack(5), "Packfile Data"
+
+use gitwasi_wire::side_band::{self, Band, SideBand};
+
+use super::fetch_args::FetchArgs;
+use super::output::{CHUNK, Output, Response};
+use super::shallow::Plan;
+use crate::pack_writer::{self, PackOptions, PackSink};
+use crate::storage::Storage;
+use crate::walk::Walk;
+use crate::{Error, Result};
+
+/// Selects the objects and writes them.
+pub(super) async fn send<S: Storage, O: Output>(
+    walk: &mut Walk<'_, S>,
+    arguments: &FetchArgs,
+    plan: &Plan,
+    response: &mut Response<'_, O>,
+) -> Result<()> {
+    response.in_pack = arguments.side_band;
+    let progress = !arguments.no_progress && arguments.side_band.is_some();
+    // What was negotiated goes out before the walk, so that nobody waits for it.
+    response.flush().await?;
+    let mut selection =
+        walk.select(&plan.wants, &plan.haves, plan.shallow, &arguments.filter).await?;
+    if arguments.include_tag {
+        let repository = walk.repository;
+        let mut refs = repository.refs(&["refs/tags/".into()]).await?;
+        while let Some(found) = refs.next().await? {
+            if found.peeled != crate::refs::Peeled::No {
+                walk.include_tag(&mut selection, &found.oid).await?;
+            }
+        }
+    }
+    let count = selection.wanted.count();
+    let mut stream = Stream { response, side_band: arguments.side_band, open: None };
+    if progress {
+        stream.progress(&format!(
+            "Enumerating objects: {count}, done.\nCounting objects: 100% ({count}/{count}), done.\n"
+        ));
+        stream.response.flush().await?;
+    }
+    stream.response.raw = arguments.side_band.is_none();
+    let options = PackOptions { thin: arguments.thin, ofs_delta: arguments.ofs_delta };
+    let totals = pack_writer::write(walk, &selection, options, &mut stream).await?;
+    stream.close();
+    if progress {
+        let (objects, deltas, reused) = (totals.objects, totals.deltas, totals.reused);
+        stream.progress(&format!(
+            "Total {objects} (delta {deltas}), reused {reused} (delta {deltas}), pack-reused 0 (from 0)\n"
+        ));
+    }
+    Ok(())
+}
+
+struct Stream<'a, 'o, O: Output> {
+    response: &'a mut Response<'o, O>,
+    side_band: Option<SideBand>,
+    /// Where in the response's buffer the packet begins that is being filled.
+    open: Option<usize>,
+}
+
+impl<O: Output> Stream<'_, '_, O> {
+    fn progress(&mut self, text: &str) {
+        if let Some(side_band) = self.side_band {
+            self.close();
+            side_band::encode(side_band, Band::Progress, text.as_bytes(), self.response.buffer());
+        }
+    }
+
+    /// Ends the packet that is being filled.
+    fn close(&mut self) {
+        let (Some(start), Some(side_band)) = (self.open.take(), self.side_band) else { return };
+        let buffer = self.response.buffer();
+        let length = buffer.len() - start - 5;
+        if let Some(header) = side_band::header(side_band, Band::Data, length) {
+            buffer[start..start + 5].copy_from_slice(&header);
+        }
+    }
+}
+
+impl<O: Output> PackSink for Stream<'_, '_, O> {
+    async fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
+        let Some(side_band) = self.side_band else {
+            self.response.buffer().extend_from_slice(bytes);
+            return self.response.flush_if_full().await;
+        };
+        while !bytes.is_empty() {
+            let buffer = self.response.buffer();
+            let start = *self.open.get_or_insert_with(|| {
+                let start = buffer.len();
+                buffer.extend_from_slice(&[0; 5]);
+                start
+            });
+            let room = (side_band.max_data_len() + 5)
+                .checked_sub(buffer.len() - start)
+                .ok_or_else(|| Error::Unsupported("a packet that is too long".into()))?;
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            buffer.extend_from_slice(now);
+            bytes = later;
+            if now.len() == room {
+                self.close();
+                if self.response.buffer().len() >= CHUNK {
+                    self.response.flush().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

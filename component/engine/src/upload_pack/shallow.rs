@@ -1,0 +1,140 @@
+//! Where the client's history will be cut, and what that asks to be sent.
+//!
+//! Spec: gitprotocol-pack(5), "Packfile Negotiation"; gitprotocol-v2(5), "fetch"
+
+use std::collections::HashSet;
+
+use gitwasi_wire::Oid;
+
+use super::fetch_args::FetchArgs;
+use super::line;
+use super::request::malformed;
+use crate::Result;
+use crate::storage::Storage;
+use crate::walk::depth::{Cut, INFINITE};
+use crate::walk::{Node, Range, Walk};
+
+/// What to walk from and what to leave out.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) wants: Vec<Oid>,
+    pub(super) haves: Vec<Oid>,
+    /// Whether history is cut anywhere.
+    pub(super) shallow: bool,
+}
+
+impl Plan {
+    pub(super) fn new(arguments: &FetchArgs, haves: Vec<Oid>) -> Self {
+        Self { wants: arguments.wants.clone(), haves, shallow: false }
+    }
+
+    /// Cuts the walk's history where the client's will be, and writes the `shallow` and
+    /// `unshallow` lines.
+    pub(super) async fn deepen<S: Storage>(
+        &mut self,
+        walk: &mut Walk<'_, S>,
+        arguments: &FetchArgs,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let mut client = Vec::new();
+        for oid in &arguments.shallow {
+            // Git too passes over what it does not have: the client may be shallow elsewhere.
+            if let Some(node) = walk.find(oid).await? {
+                client.push(node);
+            }
+        }
+        let cut = self.cut(walk, arguments, &client).await?;
+        let client_set: HashSet<Node> = client.iter().copied().collect();
+        for node in &cut.shallow {
+            if !client_set.contains(node) {
+                line(format!("shallow {}", walk.oid(*node).await?).as_bytes(), out)?;
+            }
+        }
+        if arguments.deepens() {
+            for node in &client {
+                if cut.within.contains(node) {
+                    let oid = walk.oid(*node).await?;
+                    line(format!("unshallow {oid}").as_bytes(), out)?;
+                    // The client has the commit, but not what is behind it.
+                    self.wants.extend(walk.commit(*node).await?.parents);
+                    self.haves.push(oid);
+                }
+            }
+        }
+        for node in cut.shallow.into_iter().chain(client) {
+            walk.cut(node);
+            self.shallow = true;
+        }
+        Ok(())
+    }
+
+    async fn cut<S: Storage>(
+        &self,
+        walk: &mut Walk<'_, S>,
+        arguments: &FetchArgs,
+        client: &[Node],
+    ) -> Result<Cut> {
+        let mut heads = Vec::new();
+        for want in &arguments.wants {
+            heads.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node));
+        }
+        match arguments.depth {
+            // All of history is here: nothing has to be walked to know.
+            Some(INFINITE) if !walk.is_cut() => {
+                Ok(Cut { within: client.iter().copied().collect(), ..Cut::default() })
+            }
+            Some(depth) if arguments.deepen_relative => {
+                let reachable = self.reachable(walk, &heads, client).await?;
+                walk.cut_at_depth(&reachable, depth.saturating_add(1).min(INFINITE)).await
+            }
+            Some(depth) => walk.cut_at_depth(&heads, depth).await,
+            None if arguments.deepens() => by_range(walk, arguments, heads).await,
+            None => Ok(Cut::default()),
+        }
+    }
+
+    /// Those of the client's shallow commits that the wants reach.
+    async fn reachable<S: Storage>(
+        &self,
+        walk: &mut Walk<'_, S>,
+        heads: &[Node],
+        client: &[Node],
+    ) -> Result<Vec<Node>> {
+        let reached = walk.cut_at_depth(heads, INFINITE).await?;
+        let reached: HashSet<Node> = reached.within.into_iter().chain(reached.shallow).collect();
+        Ok(client.iter().copied().filter(|node| reached.contains(node)).collect())
+    }
+}
+
+/// Cuts at a date or at what some refs reach.
+async fn by_range<S: Storage>(
+    walk: &mut Walk<'_, S>,
+    arguments: &FetchArgs,
+    heads: Vec<Node>,
+) -> Result<Cut> {
+    let mut range = Range { include: heads, exclude: Vec::new(), since: arguments.deepen_since };
+    for oid in &arguments.deepen_not {
+        range.exclude.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node));
+    }
+    let found = walk.limited(&range).await?;
+    if found.commits.is_empty() {
+        return Err(malformed("no commits selected for shallow requests"));
+    }
+    let mut cut = Cut::default();
+    let nodes: HashSet<Node> = found.commits.iter().map(|(node, _)| *node).collect();
+    for (node, _) in &found.commits {
+        let mut border = false;
+        for parent in walk.commit(*node).await?.parents {
+            border |= match walk.find(&parent).await? {
+                Some(parent) => !nodes.contains(&parent),
+                None => true,
+            };
+        }
+        if border {
+            cut.shallow.push(*node);
+        } else {
+            cut.within.insert(*node);
+        }
+    }
+    Ok(cut)
+}

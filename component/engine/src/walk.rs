@@ -1,0 +1,148 @@
+//! Walking from object to object, and sets of what was met.
+//!
+//! What is kept per object is a bit when it is packed; loose objects and the commits of a walk
+//! that has to stop somewhere are kept in tables bound by [`crate::Limits::unpacked_objects`].
+
+mod commits;
+pub(crate) mod depth;
+mod objects;
+mod reach;
+mod set;
+
+use std::collections::{HashMap, HashSet};
+
+use gitwasi_wire::Oid;
+
+pub(crate) use commits::Range;
+pub(crate) use objects::Selection;
+pub(crate) use set::{Node, ObjectSet};
+
+use crate::object::{Commit, Kind};
+use crate::odb::{Location, Object};
+use crate::storage::Storage;
+use crate::{Error, Repository, Result};
+
+/// The objects of a repository as nodes, with its history cut where it is shallow.
+#[derive(Debug)]
+pub(crate) struct Walk<'r, S: Storage> {
+    pub(crate) repository: &'r Repository<S>,
+    loose: HashMap<Oid, u32>,
+    loose_oids: Vec<(Oid, u32)>,
+    /// Commits that count as having no parents.
+    shallow: HashSet<Node>,
+}
+
+impl<'r, S: Storage> Walk<'r, S> {
+    /// A walk over a repository, which may be shallow itself.
+    pub(crate) async fn new(repository: &'r Repository<S>) -> Result<Self> {
+        let mut walk = Self {
+            repository,
+            loose: HashMap::new(),
+            loose_oids: Vec::new(),
+            shallow: HashSet::new(),
+        };
+        for oid in repository.shallow().await? {
+            if let Some(node) = walk.find(&oid).await? {
+                walk.shallow.insert(node);
+            }
+        }
+        Ok(walk)
+    }
+
+    /// The node of an object; `None` if there is no such object.
+    pub(crate) async fn find(&mut self, oid: &Oid) -> Result<Option<Node>> {
+        if let Some(number) = self.loose.get(oid) {
+            return Ok(Some(Node::loose(*number)));
+        }
+        Ok(match self.repository.odb.find(oid).await? {
+            None => None,
+            Some(Location::Packed { pack, pos }) => Some(Node::packed(pack, pos)),
+            Some(Location::Loose { directory }) => {
+                if self.loose_oids.len() >= self.repository.engine.limits.unpacked_objects {
+                    return Err(Error::LimitExceeded("unpacked_objects"));
+                }
+                let number = self.loose_oids.len() as u32;
+                self.loose.insert(*oid, number);
+                self.loose_oids.push((*oid, directory));
+                Some(Node::loose(number))
+            }
+        })
+    }
+
+    /// The node of an object that has to be there.
+    pub(crate) async fn require(&mut self, oid: &Oid) -> Result<Node> {
+        self.find(oid).await?.ok_or_else(|| Error::Corrupt(format!("missing object {oid}")))
+    }
+
+    /// The oid and object directory of a loose object.
+    pub(crate) fn loose_object(&self, number: u32) -> Result<(Oid, u32)> {
+        let found = self.loose_oids.get(number as usize).copied();
+        found.ok_or_else(|| Error::corrupt("a loose object that was not met"))
+    }
+
+    pub(crate) async fn oid(&self, node: Node) -> Result<Oid> {
+        match node.as_loose() {
+            Some(number) => Ok(self.loose_object(number)?.0),
+            None => self.repository.odb.oid_at(node.pack(), node.pos()).await,
+        }
+    }
+
+    pub(crate) async fn read(&self, node: Node) -> Result<Object> {
+        self.repository.engine.worked(4).await;
+        match node.as_loose() {
+            None => self.repository.odb.read_packed(node.pack(), node.pos()).await,
+            Some(number) => {
+                let (oid, directory) = self.loose_object(number)?;
+                self.repository.odb.read_at(&oid, Location::Loose { directory }).await
+            }
+        }
+    }
+
+    pub(crate) async fn header(&self, node: Node) -> Result<(Kind, u64)> {
+        let oid = self.oid(node).await?;
+        let location = match node.as_loose() {
+            None => Location::Packed { pack: node.pack(), pos: node.pos() },
+            Some(number) => Location::Loose { directory: self.loose_object(number)?.1 },
+        };
+        self.repository.odb.header(&oid, location).await
+    }
+
+    /// Reads a commit; without parents where history is cut.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the object is none.
+    pub(crate) async fn commit(&self, node: Node) -> Result<Commit> {
+        let object = self.read(node).await?;
+        if object.kind != Kind::Commit {
+            return Err(Error::corrupt("an object that should be a commit"));
+        }
+        let mut commit = Commit::parse(&object.content, self.repository.object_format())?;
+        if self.shallow.contains(&node) {
+            commit.parents.clear();
+        }
+        Ok(commit)
+    }
+
+    /// Follows annotated tags to the commit they lead to; `None` if they lead elsewhere.
+    pub(crate) async fn peel_to_commit(&mut self, oid: &Oid) -> Result<Option<(Oid, Node)>> {
+        let odb = &self.repository.odb;
+        let oid = odb.peel(oid).await?.unwrap_or(*oid);
+        let Some(node) = self.find(&oid).await? else { return Ok(None) };
+        Ok((self.header(node).await?.0 == Kind::Commit).then_some((oid, node)))
+    }
+
+    /// Whether history is cut at this commit.
+    pub(crate) fn is_shallow(&self, node: Node) -> bool {
+        self.shallow.contains(&node)
+    }
+
+    /// Whether history is cut anywhere.
+    pub(crate) fn is_cut(&self) -> bool {
+        !self.shallow.is_empty()
+    }
+
+    /// Cuts history at a commit.
+    pub(crate) fn cut(&mut self, node: Node) {
+        self.shallow.insert(node);
+    }
+}

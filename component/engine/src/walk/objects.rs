@@ -1,0 +1,303 @@
+//! Which objects a fetch needs: what the wants reach less what the client has.
+
+use std::collections::HashMap;
+
+use gitwasi_wire::Oid;
+
+use super::{Node, ObjectSet, Range, Walk};
+use crate::object::{EntryMode, Kind, Tag, Tree};
+use crate::storage::Storage;
+use crate::upload_pack::Filter;
+use crate::{Error, Result};
+
+/// The objects of a pack to be made.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    /// What to send.
+    pub(crate) wanted: ObjectSet,
+    /// What of the objects next to those the client is known to have; bases of thin packs.
+    pub(crate) had: ObjectSet,
+    /// Trees met, and how far from the root, where the filter asks for it.
+    depths: HashMap<Node, u64>,
+    /// Objects walked but not sent, because of the filter.
+    passed: ObjectSet,
+}
+
+impl<S: Storage> Walk<'_, S> {
+    /// Selects what `wants` reach and `haves` do not.
+    ///
+    /// With `all_edges` the trees of all `haves` count as had, not only those next to what is
+    /// sent: a shallow client may have them without having their history.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if an object that is needed is missing.
+    pub(crate) async fn select(
+        &mut self,
+        wants: &[Oid],
+        haves: &[Oid],
+        all_edges: bool,
+        filter: &Filter,
+    ) -> Result<Selection> {
+        let mut selection = Selection::default();
+        let mut range = Range::default();
+        let mut tips = Vec::new();
+        for oid in haves {
+            match self.peel_to_commit(oid).await? {
+                Some((_, node)) => range.exclude.push(node),
+                None => self.exclude_tip(&mut selection, oid).await?,
+            }
+        }
+        for oid in wants {
+            self.include_tip(&mut selection, oid, &mut range, &mut tips).await?;
+        }
+        if range.exclude.is_empty() {
+            let given = range.include.clone();
+            self.select_all(&mut selection, range.include, filter).await?;
+            // What was asked for by its oid is sent whatever the filter says.
+            for node in given {
+                selection.wanted.insert(node);
+            }
+        } else {
+            let limited = self.limited(&range).await?;
+            for (node, _) in &limited.commits {
+                if filter.sends(Kind::Commit) || range.include.contains(node) {
+                    selection.wanted.insert(*node);
+                }
+            }
+            if all_edges {
+                for node in range.exclude {
+                    let tree_id = self.commit(node).await?.tree_id;
+                    self.exclude_tree(&mut selection, &tree_id).await?;
+                }
+            }
+            let edges = limited.edges.iter().map(|(_, tree_id)| tree_id);
+            for tree_id in edges {
+                self.exclude_tree(&mut selection, tree_id).await?;
+            }
+            for (_, tree_id) in &limited.commits {
+                self.include_tree(&mut selection, tree_id, filter, false).await?;
+            }
+        }
+        for (oid, kind) in tips {
+            match kind {
+                Kind::Tree => self.include_tree(&mut selection, &oid, filter, true).await?,
+                _ => {
+                    let node = self.require(&oid).await?;
+                    if !selection.had.contains(node) {
+                        selection.wanted.insert(node);
+                    }
+                }
+            }
+        }
+        Ok(selection)
+    }
+
+    /// Adds an annotated tag, and tags it points to, if what it points to is being sent.
+    pub(crate) async fn include_tag(&mut self, selection: &mut Selection, oid: &Oid) -> Result<()> {
+        let mut chain = Vec::new();
+        let mut current = *oid;
+        for _ in 0..=self.repository.engine.limits.tag_depth {
+            let Some(node) = self.find(&current).await? else { return Ok(()) };
+            if self.header(node).await?.0 != Kind::Tag {
+                if selection.wanted.contains(node) {
+                    for node in chain {
+                        selection.wanted.insert(node);
+                    }
+                }
+                return Ok(());
+            }
+            chain.push(node);
+            let object = self.read(node).await?;
+            current = Tag::parse(&object.content, self.repository.object_format())?.target;
+        }
+        Ok(())
+    }
+
+    async fn include_tip(
+        &mut self,
+        selection: &mut Selection,
+        oid: &Oid,
+        range: &mut Range,
+        tips: &mut Vec<(Oid, Kind)>,
+    ) -> Result<()> {
+        let mut current = *oid;
+        for _ in 0..=self.repository.engine.limits.tag_depth {
+            let node = self.require(&current).await?;
+            match self.header(node).await?.0 {
+                Kind::Commit => {
+                    range.include.push(node);
+                    return Ok(());
+                }
+                Kind::Tag => {
+                    if !selection.had.contains(node) {
+                        selection.wanted.insert(node);
+                    }
+                    let object = self.read(node).await?;
+                    current = Tag::parse(&object.content, self.repository.object_format())?.target;
+                }
+                kind => {
+                    tips.push((current, kind));
+                    return Ok(());
+                }
+            }
+        }
+        Err(Error::LimitExceeded("tag_depth"))
+    }
+
+    async fn exclude_tip(&mut self, selection: &mut Selection, oid: &Oid) -> Result<()> {
+        let oid = self.repository.odb.peel(oid).await?.unwrap_or(*oid);
+        let Some(node) = self.find(&oid).await? else { return Ok(()) };
+        match self.header(node).await?.0 {
+            Kind::Tree => self.exclude_tree(selection, &oid).await,
+            _ => {
+                selection.had.insert(node);
+                Ok(())
+            }
+        }
+    }
+
+    /// Everything that is reachable: no commit has to be remembered but by its bit.
+    async fn select_all(
+        &mut self,
+        selection: &mut Selection,
+        mut commits: Vec<Node>,
+        filter: &Filter,
+    ) -> Result<()> {
+        commits.reverse();
+        while let Some(node) = commits.pop() {
+            let new = if filter.sends(Kind::Commit) {
+                selection.wanted.insert(node)
+            } else {
+                selection.passed.insert(node)
+            };
+            if !new {
+                continue;
+            }
+            let commit = self.commit(node).await?;
+            for parent in &commit.parents {
+                let parent = self.require(parent).await?;
+                if !selection.wanted.contains(parent) && !selection.passed.contains(parent) {
+                    commits.push(parent);
+                }
+            }
+            self.include_tree(selection, &commit.tree_id, filter, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn exclude_tree(&mut self, selection: &mut Selection, oid: &Oid) -> Result<()> {
+        let Some(root) = self.find(oid).await? else { return Ok(()) };
+        let format = self.repository.object_format();
+        let mut stack = Vec::new();
+        if selection.had.insert(root) {
+            stack.push(root);
+        }
+        while let Some(node) = stack.pop() {
+            let object = self.read(node).await?;
+            if object.kind != Kind::Tree {
+                return Err(Error::corrupt("an object that should be a tree"));
+            }
+            for entry in Tree::new(&object.content, format) {
+                let entry = entry?;
+                if entry.mode == EntryMode::Submodule {
+                    continue;
+                }
+                // The client may have a partial clone, and so may we.
+                let Some(node) = self.find(&entry.oid).await? else { continue };
+                if selection.had.insert(node) && entry.mode == EntryMode::Tree {
+                    stack.push(node);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a tree with all it reaches. One that was asked for by its oid (`given`) is sent
+    /// whatever the filter says.
+    async fn include_tree(
+        &mut self,
+        selection: &mut Selection,
+        oid: &Oid,
+        filter: &Filter,
+        given: bool,
+    ) -> Result<()> {
+        if filter.tree_depth == Some(0) && !given {
+            return Ok(());
+        }
+        let root = self.require(oid).await?;
+        let format = self.repository.object_format();
+        let mut stack = Vec::new();
+        if selection.meet_tree(root, 0, filter, given) {
+            stack.push((root, 0u64));
+        }
+        while let Some((node, depth)) = stack.pop() {
+            let object = self.read(node).await?;
+            if object.kind != Kind::Tree {
+                return Err(Error::corrupt("an object that should be a tree"));
+            }
+            let depth = depth + 1;
+            if filter.tree_depth.is_some_and(|limit| depth >= limit) {
+                continue;
+            }
+            for entry in Tree::new(&object.content, format) {
+                let entry = entry?;
+                match entry.mode {
+                    EntryMode::Submodule => {}
+                    EntryMode::Tree => {
+                        let node = self.require(&entry.oid).await?;
+                        if selection.meet_tree(node, depth, filter, false) {
+                            stack.push((node, depth));
+                        }
+                    }
+                    EntryMode::Blob => self.include_blob(selection, &entry.oid, filter).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn include_blob(
+        &mut self,
+        selection: &mut Selection,
+        oid: &Oid,
+        filter: &Filter,
+    ) -> Result<()> {
+        if filter.blob_limit == Some(0) || !filter.sends(Kind::Blob) {
+            return Ok(());
+        }
+        let node = self.require(oid).await?;
+        if selection.had.contains(node) || selection.wanted.contains(node) {
+            return Ok(());
+        }
+        if let Some(limit) = filter.blob_limit
+            && (selection.passed.contains(node) || self.header(node).await?.1 >= limit)
+        {
+            selection.passed.insert(node);
+            return Ok(());
+        }
+        selection.wanted.insert(node);
+        Ok(())
+    }
+}
+
+impl Selection {
+    /// Notes a tree; true if what is in it has to be looked at.
+    fn meet_tree(&mut self, node: Node, depth: u64, filter: &Filter, given: bool) -> bool {
+        if self.had.contains(node) {
+            return false;
+        }
+        let new = if given || filter.sends(Kind::Tree) {
+            self.wanted.insert(node)
+        } else {
+            self.passed.insert(node)
+        };
+        if filter.tree_depth.is_none() {
+            return new;
+        }
+        // Met before, but deeper, so that less of it was looked at.
+        let before = self.depths.entry(node).or_insert(u64::MAX);
+        let nearer = depth < *before;
+        *before = depth.min(*before);
+        nearer
+    }
+}

@@ -1,0 +1,62 @@
+//! Whether every want reaches something that the client has.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Node, Walk};
+use crate::storage::Storage;
+use crate::{Error, Result};
+
+impl<S: Storage> Walk<'_, S> {
+    /// Whether each of `from` reaches one of `targets`, without looking past commits that are
+    /// older than `oldest`.
+    ///
+    /// # Limits
+    /// [`crate::Limits::unpacked_objects`] commits.
+    pub(crate) async fn all_reach(
+        &mut self,
+        from: &[Node],
+        targets: &HashSet<Node>,
+        oldest: u64,
+    ) -> Result<bool> {
+        // True: reaches a target. False: looked at, and does not as far as is known.
+        let mut known: HashMap<Node, bool> = HashMap::new();
+        for start in from {
+            let mut stack = vec![(*start, None::<Vec<Node>>)];
+            while let Some((node, parents)) = stack.last_mut() {
+                let node = *node;
+                if targets.contains(&node) || known.get(&node) == Some(&true) {
+                    known.extend(stack.drain(..).map(|(node, _)| (node, true)));
+                    break;
+                }
+                if parents.is_none() {
+                    if known.insert(node, false).is_some() {
+                        stack.pop();
+                        continue;
+                    }
+                    if known.len() >= self.repository.engine.limits.unpacked_objects {
+                        return Err(Error::LimitExceeded("unpacked_objects"));
+                    }
+                    let commit = self.commit(node).await?;
+                    let mut next = Vec::new();
+                    if commit.date >= oldest {
+                        for parent in commit.parents.iter().rev() {
+                            next.extend(self.find(parent).await?);
+                        }
+                    }
+                    if let Some((_, parents)) = stack.last_mut() {
+                        *parents = Some(next);
+                    }
+                    continue;
+                }
+                match parents.as_mut().and_then(Vec::pop) {
+                    Some(parent) => stack.push((parent, None)),
+                    None => _ = stack.pop(),
+                }
+            }
+            if known.get(start) != Some(&true) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

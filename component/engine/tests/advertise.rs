@@ -1,0 +1,176 @@
+//! Advertisements and `ls-refs`: the bytes of `git upload-pack`, but for the agent.
+
+mod support;
+
+use gitwasi_engine::storage::native::block_on;
+use gitwasi_engine::upload_pack;
+use gitwasi_wire::ProtocolVersion;
+use support::Lab;
+
+/// Pkt-lines with the value of the agent replaced, as text.
+fn lines(mut bytes: &[u8]) -> Vec<String> {
+    let mut lines = Vec::new();
+    while let Some((length, _)) = bytes.split_at_checked(4) {
+        let length = usize::from_str_radix(&String::from_utf8_lossy(length), 16).expect("a length");
+        let length = length.max(4);
+        let mut text = String::from_utf8_lossy(&bytes[4..length]).into_owned();
+        if let Some(at) = text.find("agent=") {
+            let end = text[at..].find([' ', '\n']).map_or(text.len(), |end| at + end);
+            text.replace_range(at + 6..end, "X");
+        }
+        lines.push(text);
+        bytes = &bytes[length..];
+    }
+    assert!(bytes.is_empty());
+    lines
+}
+
+const VERSIONS: [(ProtocolVersion, &str); 3] = [
+    (ProtocolVersion::V0, "version=0"),
+    (ProtocolVersion::V1, "version=1"),
+    (ProtocolVersion::V2, "version=2"),
+];
+
+fn same(lab: &Lab, name: &str) {
+    let repository = lab.open(name);
+    for (version, protocol) in VERSIONS {
+        let git = lab.git_with(
+            name,
+            &["upload-pack", "--stateless-rpc", "--advertise-refs", "."],
+            b"",
+            &[("GIT_PROTOCOL", protocol)],
+        );
+        let mut ours = Vec::new();
+        block_on(upload_pack::advertise(&repository, version, &mut ours)).expect("no error");
+        assert_eq!(lines(&ours), lines(&git.stdout), "{name} {protocol}");
+    }
+    let format = repository.object_format().name();
+    for arguments in [
+        &[][..],
+        &["peel", "symrefs"],
+        &["peel", "symrefs", "unborn"],
+        &["symrefs", "ref-prefix HEAD", "ref-prefix refs/heads/"],
+        &["peel", "ref-prefix refs/tags/v1", "ref-prefix refs/tags/", "ref-prefix refs/heads/m"],
+        &["ref-prefix refs/none"],
+    ] {
+        let mut request = Vec::new();
+        for line in ["command=ls-refs\n", "agent=test", &format!("object-format={format}")] {
+            request.extend(format!("{:04x}{line}", line.len() + 4).bytes());
+        }
+        request.extend(b"0001");
+        for line in arguments {
+            request.extend(format!("{:04x}{line}\n", line.len() + 5).bytes());
+        }
+        request.extend(b"0000");
+        let git = lab.git_with(
+            name,
+            &["upload-pack", "--stateless-rpc", "."],
+            &request,
+            &[("GIT_PROTOCOL", "version=2")],
+        );
+        let mut ours = Vec::new();
+        block_on(upload_pack::serve(&repository, ProtocolVersion::V2, &request, &mut ours))
+            .expect("no error");
+        assert_eq!(lines(&ours), lines(&git.stdout), "{name} {arguments:?}");
+    }
+}
+
+#[test]
+fn empty_and_unborn() {
+    let lab = Lab::new();
+    lab.git("", &["init", "-q", "--bare", "-b", "main", "a.git"]);
+    same(&lab, "a.git");
+    lab.git("a.git", &["config", "lsrefs.unborn", "allow"]);
+    same(&lab, "a.git");
+    lab.git("a.git", &["config", "lsrefs.unborn", "ignore"]);
+    same(&lab, "a.git");
+}
+
+#[test]
+fn loose_and_packed_refs_with_tags_of_tags() {
+    let lab = Lab::new();
+    for format in ["sha1", "sha256"] {
+        let name = &format!("{format}.git");
+        lab.history(name, 60, &[&format!("--object-format={format}")]);
+        same(&lab, name);
+        lab.git(name, &["pack-refs", "--all"]);
+        same(&lab, name);
+        lab.git(name, &["tag", "-a", "-m", "x", "chain", "v7"]);
+        lab.git(name, &["tag", "light", "v7^{}"]);
+        lab.git(name, &["tag", "tree", "main^{tree}"]);
+        lab.git(name, &["update-ref", "refs/heads/main", "main~3"]);
+        lab.git(name, &["update-ref", "-d", "refs/tags/v14"]);
+        lab.git(name, &["update-ref", "refs/heads/a/b/c", "main~1"]);
+        lab.git(name, &["update-ref", "refs/heads/a-b", "main~1"]);
+        lab.git(name, &["update-ref", "refs/heads/a.b", "main~1"]);
+        lab.git(name, &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+        lab.git(name, &["symbolic-ref", "refs/heads/broken", "refs/heads/nowhere"]);
+        same(&lab, name);
+    }
+}
+
+#[test]
+fn detached_head_and_broken_refs() {
+    let lab = Lab::new();
+    lab.history("a.git", 20, &[]);
+    let commit = lab.git("a.git", &["rev-parse", "main~2"]);
+    support::write(&lab.path("a.git/HEAD"), format!("{commit}\n").as_bytes());
+    support::write(
+        &lab.path("a.git/refs/heads/missing"),
+        format!("{}\n", "1".repeat(40)).as_bytes(),
+    );
+    support::write(&lab.path("a.git/refs/heads/garbage"), b"what is this\n");
+    support::write(&lab.path("a.git/refs/heads/empty"), b"");
+    support::write(&lab.path("a.git/refs/heads/x.lock"), format!("{commit}\n").as_bytes());
+    support::write(&lab.path("a.git/refs/heads/bad..name"), format!("{commit}\n").as_bytes());
+    same(&lab, "a.git");
+}
+
+#[test]
+fn what_the_configuration_asks_for() {
+    let lab = Lab::new();
+    lab.history("a.git", 30, &[]);
+    lab.git("a.git", &["pack-refs", "--all"]);
+    for (key, value) in [
+        ("uploadpack.allowFilter", "true"),
+        ("uploadpack.allowRefInWant", "true"),
+        ("uploadpack.allowTipSHA1InWant", "true"),
+        ("uploadpack.allowReachableSHA1InWant", "true"),
+        ("uploadpack.allowAnySHA1InWant", "true"),
+        ("uploadpack.allowSidebandAll", "true"),
+        ("transfer.hideRefs", "refs/tags"),
+        ("uploadpack.hideRefs", "!refs/tags/v7"),
+        ("transfer.hideRefs", "refs/heads/side"),
+        ("uploadpack.hideRefs", "HEAD"),
+    ] {
+        lab.git("a.git", &["config", "--add", key, value]);
+        same(&lab, "a.git");
+    }
+}
+
+#[test]
+fn many_refs_in_packed_refs() {
+    let lab = Lab::new();
+    lab.history("a.git", 10, &[]);
+    let commit = lab.git("a.git", &["rev-parse", "main"]);
+    let tag = lab.git("a.git", &["rev-parse", "v7"]);
+    let mut input = String::new();
+    for number in 0..6000 {
+        let oid = if number % 3 == 0 { &tag } else { &commit };
+        input.push_str(&format!("create refs/tags/t{}/x{number} {oid}\n", number % 50));
+    }
+    lab.git_with("a.git", &["update-ref", "--stdin"], input.as_bytes(), &[]);
+    lab.git("a.git", &["pack-refs", "--all"]);
+    lab.git("a.git", &["update-ref", "refs/tags/t7/x7", &tag]);
+    lab.git("a.git", &["update-ref", "refs/tags/t7/aa", &tag]);
+    same(&lab, "a.git");
+}
+
+#[test]
+fn a_shallow_repository_says_so() {
+    let lab = Lab::new();
+    lab.history("base.git", 30, &[]);
+    let url = format!("file://{}", lab.path("base.git").display());
+    lab.git("", &["clone", "-q", "--bare", "--depth", "3", &url, "a.git"]);
+    same(&lab, "a.git");
+}
