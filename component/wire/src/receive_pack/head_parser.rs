@@ -20,6 +20,27 @@ use crate::{ObjectFormat, Oid};
 /// with a flush-pkt, no other; a `shallow` line has nothing after its oid; there is one push
 /// certificate at most, terminated, without a NUL, and with a ref update in it; ref names and push
 /// options have no line feed.
+///
+/// # Examples
+///
+/// ```
+/// use gitwasi_wire::receive_pack::{HeadParser, Progress};
+///
+/// let request: [&[u8]; 2] = [
+///     b"006de69de29bb2d1d6434b8b29ae775ad8c2e48c5391 0000000000000000000000000000000000000000 ",
+///     b"refs/heads/topic\0atomic0000",
+/// ];
+/// let mut parser = HeadParser::default();
+/// for piece in request {
+///     if let Progress::Complete { head, consumed } = parser.push(piece)? {
+///         assert_eq!(head.ref_updates[0].name, "refs/heads/topic");
+///         assert!(head.capabilities.atomic);
+///         assert!(!head.expects_pack());
+///         assert_eq!(consumed, piece.len());
+///     }
+/// }
+/// # Ok::<_, gitwasi_wire::receive_pack::HeadError>(())
+/// ```
 #[derive(Debug)]
 pub struct HeadParser {
     feed: Feed,

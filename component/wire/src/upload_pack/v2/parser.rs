@@ -17,6 +17,23 @@ use crate::{ObjectFormat, Quoted};
 /// # Deviation
 ///
 /// Stricter than git: nothing follows an oid, and no line goes on behind a NUL.
+///
+/// # Examples
+///
+/// ```
+/// use gitwasi_wire::ObjectFormat;
+/// use gitwasi_wire::upload_pack::v2::{Advertisement, Command, RequestParser};
+/// use gitwasi_wire::upload_pack::{Progress, RequestLimits};
+///
+/// let advertised = Advertisement::new("gitwasi/0.1", ObjectFormat::Sha1);
+/// let mut parser = RequestParser::new(advertised, RequestLimits::default());
+/// assert_eq!(parser.push(b"0014command=ls-refs\n00010009pe")?, Progress::Incomplete);
+/// let Progress::Complete { request: Some(request), .. } = parser.push(b"el\n0000")? else {
+///     unreachable!()
+/// };
+/// assert!(matches!(request.command, Command::LsRefs(ls_refs) if ls_refs.peel));
+/// # Ok::<_, gitwasi_wire::upload_pack::RequestError>(())
+/// ```
 #[derive(Debug)]
 pub struct RequestParser {
     feed: Feed,
