@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 /// How long a program may take before the test fails instead of hanging.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_secs(240);
 
 /// What a finished program left behind.
 #[derive(Clone)]
@@ -94,13 +94,19 @@ pub fn run(command: &mut Command, input: &[u8]) -> Outcome {
 
 /// Waits for a child whose stdio is piped; see [`run`].
 #[track_caller]
-pub fn finish(mut child: Child, input: &[u8], shown: String) -> Outcome {
+pub fn finish(child: Child, input: &[u8], shown: String) -> Outcome {
+    // A program that does not want its input has every right not to read it.
+    feed(child, shown, |mut stdin| drop(stdin.write_all(input)))
+}
+
+/// Waits for a child whose stdio is piped, while `write` feeds its stdin; see [`run`].
+#[track_caller]
+pub fn feed(mut child: Child, shown: String, write: impl FnOnce(ChildStdin) + Send) -> Outcome {
     let stdin = child.stdin.take();
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     thread::scope(|scope| {
-        // A program that does not want its input has every right not to read it.
-        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
+        scope.spawn(move || stdin.map(write));
         let ended = (stdout.recv_timeout(DEADLINE), stderr.recv_timeout(DEADLINE));
         let (Ok(stdout), Ok(stderr)) = ended else {
             let _ = child.kill();

@@ -24,7 +24,7 @@ pub mod world;
 pub use cell::{Backend, Cell, ObjectFormat, Protocol};
 pub use command::Outcome;
 pub use git::Git;
-pub use http::{Connection, Ending, Request, Response};
+pub use http::{Connection, Ending, Request, Response, Transfer};
 pub use repository::Repository;
 pub use scratch::Scratch;
 pub use server::{Server, Setup};

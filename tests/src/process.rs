@@ -5,10 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Processor time of a process tree.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cpu(pub Duration);
-
 /// Returns a memory figure of a process in bytes (`VmHWM`, the peak, or `VmRSS`, now).
 #[must_use]
 pub fn memory(pid: u32, field: &str) -> u64 {
@@ -60,11 +56,19 @@ pub fn alive(pid: u32) -> bool {
 
 /// Returns the processor time of a process and all its descendants, the reaped ones included.
 #[must_use]
-pub fn cpu(pid: u32) -> Cpu {
+pub fn cpu(pid: u32) -> Duration {
     let pids = std::iter::once(pid).chain(descendants(pid));
-    let ticks: u64 = pids.filter_map(stat).map(|stat| stat.ticks).sum();
-    Cpu(Duration::from_secs(ticks)
-        / u32::try_from(rustix::param::clock_ticks_per_second()).expect("ticks per second"))
+    time(pids.filter_map(stat).map(|stat| stat.own + stat.reaped).sum())
+}
+
+/// Returns the processor time of one process alone.
+#[must_use]
+pub fn own_cpu(pid: u32) -> Duration {
+    time(stat(pid).map_or(0, |stat| stat.own))
+}
+
+fn time(ticks: u64) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// Waits until `condition` holds, looking every few milliseconds; tells whether it did in time.
@@ -91,18 +95,20 @@ pub fn signal(pid: u32, signal: rustix::process::Signal) {
 struct Stat {
     state: char,
     parent: u32,
-    ticks: u64,
+    own: u64,
+    reaped: u64,
 }
 
 /// Spec: proc_pid_stat(5); the second field is in parentheses and may itself hold any of them.
 fn stat(pid: u32) -> Option<Stat> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum();
+    let number = |field: usize| fields.get(field)?.parse::<u64>().ok();
     Some(Stat {
         state: fields.first()?.chars().next()?,
         parent: fields.get(1)?.parse().ok()?,
-        ticks,
+        own: number(11)? + number(12)?,
+        reaped: number(13)? + number(14)?,
     })
 }
 

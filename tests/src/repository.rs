@@ -1,11 +1,14 @@
 //! Makes repositories of every shape that the scenarios ask for, quickly and always alike.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
+use crate::http::pkt_line;
 use crate::random::Random;
-use crate::{Git, ObjectFormat, git};
+use crate::{Git, ObjectFormat, command, git};
 
 /// A repository on the server's disk.
 #[derive(Clone, Debug)]
@@ -164,17 +167,45 @@ impl Repository {
     /// Adds a file of `length` bytes that do not compress to a new branch `big`.
     #[track_caller]
     pub fn add_incompressible(&self, length: usize) {
-        let content = Random::new(length as u64).bytes(length);
         let head = commit_head("refs/heads/big", "big");
-        let git = self
+        let start = format!("{head}M 644 inline big\ndata {length}\n");
+        let mut import = self
             .git
             .config("core.bigFileThreshold", "1m")
             .config("core.compression", "0")
             .config("pack.compression", "0")
-            .config("fastimport.unpackLimit", "0");
-        let start = format!("{head}M 644 inline big\ndata {length}\n");
-        let stream = [start.as_bytes(), &content, b"\n"].concat();
-        let _ = git.feed(["fast-import", "--quiet"], &stream).succeeded();
+            .config("fastimport.unpackLimit", "0")
+            .command();
+        import.args(["fast-import", "--quiet"]).stdin(Stdio::piped());
+        let child = import.spawn().expect("git-fast-import");
+        let outcome = command::feed(child, command::show(&import), |mut stdin| {
+            let mut random = Random::new(length as u64);
+            let mut written = stdin.write_all(start.as_bytes());
+            let mut left = length;
+            while left > 0 && written.is_ok() {
+                let piece = left.min(1 << 20);
+                written = stdin.write_all(&random.bytes(piece));
+                left -= piece;
+            }
+            let _ = stdin.write_all(b"\n");
+        });
+        let _ = outcome.succeeded();
+    }
+
+    /// Writes the body of a push that creates `name` at `revision`, its pack included.
+    #[track_caller]
+    pub fn write_push(&self, revision: &str, name: &str, to: &Path) {
+        let oid = self.oid(revision);
+        let zero = "0".repeat(oid.len());
+        let line = pkt_line(&format!("{zero} {oid} {name}\0report-status"));
+        let mut file = File::create(to).expect("a file for the push");
+        file.write_all(format!("{line}0000").as_bytes()).expect("the head of the push");
+        let mut pack = self.git.command();
+        pack.args(["pack-objects", "--revs", "--stdout", "-q"]);
+        pack.stdin(Stdio::piped()).stdout(file);
+        let child = pack.spawn().expect("git-pack-objects");
+        let outcome = command::finish(child, oid.as_bytes(), command::show(&pack));
+        let _ = outcome.succeeded();
     }
 
     /// Returns the number of objects, loose and packed.

@@ -57,6 +57,15 @@ impl Connection {
         read::response(self, method)
     }
 
+    /// Sends a request and reads the head of its response; the rest can be read bit by bit.
+    #[must_use]
+    pub fn transfer(mut self, request: &Request) -> Transfer {
+        let _ = self.send(&request.bytes());
+        let mut response = read::final_head(&mut self);
+        let framing = read::framing(&mut response, request.method());
+        Transfer { connection: self, response, framing }
+    }
+
     /// Reads the head of a response and leaves its body on the wire.
     pub fn head(&mut self) -> Response {
         read::head(self)
@@ -72,6 +81,41 @@ impl Connection {
         let length = self.stream.read(&mut buffer)?;
         self.received.extend_from_slice(&buffer[..length]);
         Ok(length)
+    }
+}
+
+/// A response of which not everything was read yet; dropping it closes the connection.
+#[derive(Debug)]
+pub struct Transfer {
+    connection: Connection,
+    response: Response,
+    framing: read::Framing,
+}
+
+impl Transfer {
+    /// Returns what was read so far.
+    #[must_use]
+    pub fn so_far(&self) -> &Response {
+        &self.response
+    }
+
+    /// Reads some more, as much as one read brings; tells whether there may be more.
+    pub fn step(&mut self) -> bool {
+        read::step(&mut self.connection, &mut self.framing, &mut self.response)
+    }
+
+    /// Reads until the body has at least `length` bytes or has ended.
+    #[must_use]
+    pub fn until(mut self, length: usize) -> Self {
+        while self.response.body.len() < length && self.step() {}
+        self
+    }
+
+    /// Reads everything else.
+    #[must_use]
+    pub fn finish(mut self) -> Response {
+        while self.step() {}
+        self.response
     }
 }
 

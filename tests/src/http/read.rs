@@ -5,29 +5,115 @@
 
 use super::{Connection, Ending, Response};
 
+/// What is still to come of a body.
+#[derive(Debug)]
+pub(super) enum Framing {
+    Length {
+        left: usize,
+    },
+    /// `left` bytes of the current chunk; 0 before a chunk size.
+    Chunked {
+        left: usize,
+    },
+    UntilClose,
+    Done,
+}
+
 pub(super) fn response(connection: &mut Connection, method: &str) -> Response {
+    let mut response = final_head(connection);
+    let mut framing = framing(&mut response, method);
+    while step(connection, &mut framing, &mut response) {}
+    response
+}
+
+/// Reads heads until one that is not interim.
+pub(super) fn final_head(connection: &mut Connection) -> Response {
     let mut response = head(connection);
     while response.status == 100 {
         response = head(connection);
     }
+    response
+}
+
+pub(super) fn framing(response: &mut Response, method: &str) -> Framing {
     if response.ending != Ending::Complete
         || method == "HEAD"
         || matches!(response.status, 204 | 304)
     {
-        return response;
+        return Framing::Done;
     }
     let chunked = response.header("Transfer-Encoding").is_some_and(|value| value == "chunked");
     let length = response.header("Content-Length").map(|length| length.parse::<usize>());
-    let body = &mut response.body;
-    let result = match (chunked, length) {
-        (true, None) => chunks(connection, body),
-        (true, Some(_)) => Err("both Transfer-Encoding and Content-Length".into()),
-        (false, Some(Ok(length))) => exactly(connection, length, body),
-        (false, Some(Err(_))) => Err("a Content-Length that is not a number".into()),
-        (false, None) => until_close(connection, body),
-    };
-    response.ending = result.err().map_or(Ending::Complete, Ending::Broken);
-    response
+    match (chunked, length) {
+        (true, None) => Framing::Chunked { left: 0 },
+        (false, Some(Ok(left))) => Framing::Length { left },
+        (false, None) => Framing::UntilClose,
+        (true, Some(_)) | (false, Some(Err(_))) => {
+            response.ending = Ending::Broken("contradictory lengths".into());
+            Framing::Done
+        }
+    }
+}
+
+/// Reads some more of a body; tells whether there may be more.
+pub(super) fn step(
+    connection: &mut Connection,
+    framing: &mut Framing,
+    response: &mut Response,
+) -> bool {
+    if let Err(why) = try_step(connection, framing, &mut response.body) {
+        response.ending = Ending::Broken(why);
+        *framing = Framing::Done;
+    }
+    !matches!(framing, Framing::Done)
+}
+
+fn try_step(
+    connection: &mut Connection,
+    framing: &mut Framing,
+    body: &mut Vec<u8>,
+) -> Result<(), String> {
+    match framing {
+        Framing::Done | Framing::Length { left: 0 } => *framing = Framing::Done,
+        Framing::Length { left } => *left -= some(connection, *left, body)?,
+        Framing::Chunked { left: 0 } => {
+            let size = line(connection)?;
+            let digits = size.split(';').next().unwrap_or_default().trim();
+            let left =
+                usize::from_str_radix(digits, 16).map_err(|_| format!("chunk size {size:?}"))?;
+            *framing = Framing::Chunked { left };
+            if left == 0 {
+                while !line(connection)?.is_empty() {}
+                *framing = Framing::Done;
+            }
+        }
+        Framing::Chunked { left } => {
+            *left -= some(connection, *left, body)?;
+            if *left == 0 {
+                let end = line(connection)?;
+                if !end.is_empty() {
+                    return Err(format!("{end:?} after a chunk"));
+                }
+            }
+        }
+        Framing::UntilClose => {
+            let bytes = connection.read_some(usize::MAX).map_err(|error| error.to_string())?;
+            body.extend_from_slice(&bytes);
+            if bytes.is_empty() {
+                *framing = Framing::Done;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn some(connection: &mut Connection, most: usize, to: &mut Vec<u8>) -> Result<usize, String> {
+    let bytes = connection.read_some(most).map_err(|error| error.to_string())?;
+    to.extend_from_slice(&bytes);
+    match bytes.len() {
+        0 => Err(format!("closed {most} bytes too early")),
+        length => Ok(length),
+    }
 }
 
 pub(super) fn head(connection: &mut Connection) -> Response {
@@ -69,45 +155,6 @@ fn read_head(connection: &mut Connection, response: &mut Response) -> Result<(),
         }
         let (name, value) = line.split_once(':').ok_or(format!("not a header: {line:?}"))?;
         response.headers.push((name.to_owned(), value.trim().to_owned()));
-    }
-}
-
-fn chunks(connection: &mut Connection, body: &mut Vec<u8>) -> Result<(), String> {
-    loop {
-        let size = line(connection)?;
-        let size = size.split(';').next().unwrap_or_default().trim();
-        let size = usize::from_str_radix(size, 16).map_err(|_| format!("chunk size {size:?}"))?;
-        if size == 0 {
-            while !line(connection)?.is_empty() {}
-            return Ok(());
-        }
-        exactly(connection, size, body)?;
-        let end = line(connection)?;
-        if !end.is_empty() {
-            return Err(format!("{end:?} after a chunk"));
-        }
-    }
-}
-
-fn exactly(connection: &mut Connection, length: usize, to: &mut Vec<u8>) -> Result<(), String> {
-    let end = to.len() + length;
-    while to.len() < end {
-        let bytes = connection.read_some(end - to.len()).map_err(|error| error.to_string())?;
-        if bytes.is_empty() {
-            return Err(format!("closed {} bytes too early", end - to.len()));
-        }
-        to.extend_from_slice(&bytes);
-    }
-    Ok(())
-}
-
-fn until_close(connection: &mut Connection, body: &mut Vec<u8>) -> Result<(), String> {
-    loop {
-        let bytes = connection.read_some(usize::MAX).map_err(|error| error.to_string())?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        body.extend_from_slice(&bytes);
     }
 }
 

@@ -72,7 +72,20 @@ impl Gitwasi {
     ) -> Result<Self, StartError> {
         let mut command = Command::new(super::gitwasi_binary());
         command.args(arguments).envs(setup.environment.iter().map(|(n, v)| (n, v)));
-        command.env_remove("GIT_DIR").env("LC_ALL", "C").current_dir(scratch.path());
+        command.current_dir(scratch.path());
+        Self::spawn(command, scratch)
+    }
+
+    /// Starts a server with this command.
+    ///
+    /// # Errors
+    /// When the server ends instead of listening.
+    pub fn of_command(command: Command) -> Result<Self, StartError> {
+        Self::spawn(command, Scratch::new())
+    }
+
+    fn spawn(mut command: Command, scratch: Scratch) -> Result<Self, StartError> {
+        command.env_remove("GIT_DIR").env("LC_ALL", "C");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let start = Instant::now();
         let mut child =

@@ -1,6 +1,7 @@
 //! The real git client against every backend, protocol version and object-format.
 //!
 //! `E2E_BACKENDS=all` adds git-http-backend itself: a scenario that fails there asks for too much.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod archive;
 mod atomic;
