@@ -3,6 +3,7 @@
 //! Spec: gitrepository-layout(5), "objects"; gitformat-pack(5)
 
 mod base_cache;
+mod bitmap;
 mod delta;
 mod idx;
 mod inflate;
@@ -18,9 +19,10 @@ use std::rc::Rc;
 use gitwasi_wire::{ObjectFormat, Oid};
 
 pub use base_cache::BaseCache;
+pub(crate) use bitmap::Bitmaps;
 pub(crate) use inflate::InflatePool;
 pub(crate) use loose::LooseReader;
-pub(crate) use pack::{EntryKind, Pack};
+pub(crate) use pack::{EntryKind, HEADER_LEN, Pack};
 pub use read::Object;
 pub(crate) use rev::Rev;
 
@@ -187,6 +189,11 @@ impl<S: Storage> Odb<S> {
 
     pub(crate) fn pack(&self, number: u32) -> &Pack<S> {
         &self.packs[number as usize]
+    }
+
+    /// Whether no other place is asked before this pack, so that all its objects count here.
+    pub(crate) fn is_asked_first(&self, pack: u32) -> bool {
+        self.multi.is_empty() && self.alone.first() == Some(&pack)
     }
 
     /// The number of packs, in all object directories.

@@ -16,7 +16,7 @@ mod runs;
 use gitwasi_wire::{ObjectFormat, Oid};
 use sha1::Digest as _;
 
-use crate::odb::{EntryKind, LooseReader, Pack};
+use crate::odb::{EntryKind, HEADER_LEN, LooseReader, Pack};
 use crate::storage::Storage;
 use crate::walk::{Node, Selection, Walk};
 use crate::{Error, Result};
@@ -44,6 +44,9 @@ pub(crate) struct Totals {
     pub(crate) objects: u64,
     pub(crate) deltas: u64,
     pub(crate) reused: u64,
+    /// Objects of packs that were copied whole, and how many packs.
+    pub(crate) pack_reused: u64,
+    pub(crate) packs_reused: u64,
 }
 
 /// Share of a pack's objects, one in so many, from which on the whole pack is gone through
@@ -142,6 +145,17 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
         let (idx, rev) = (pack.idx(odb).await?, pack.rev(odb).await?);
         let end = pack.end(odb).await?;
         let mut copying = Copying::default();
+        if selected == u64::from(idx.count()) && self.options.ofs_delta {
+            // All of the pack, so all bases: it is copied without a look at its entries. The
+            // pack's own count is that of its index: nothing else is between the entries.
+            let first = rev.checked_pos(idx, 0).await?;
+            if idx.offset_at(first).await? == HEADER_LEN {
+                copying.pending = Some((HEADER_LEN, end));
+                self.totals.pack_reused += selected;
+                self.totals.packs_reused += 1;
+                return self.copy(pack, &mut copying).await;
+            }
+        }
         if selected * SPARSE < u64::from(idx.count()) {
             let mut places = Vec::with_capacity(selected as usize);
             for pos in self.selection.wanted.in_pack(number) {

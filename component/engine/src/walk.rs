@@ -3,6 +3,7 @@
 //! What is kept per object is a bit when it is packed; loose objects and the commits of a walk
 //! that has to stop somewhere are kept in tables bound by [`crate::Limits::unpacked_objects`].
 
+mod bitmaps;
 mod commits;
 pub(crate) mod depth;
 mod objects;

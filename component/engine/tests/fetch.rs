@@ -52,6 +52,7 @@ fn clones_of_every_layout_are_whole() {
     lab.git("a.git", &["repack", "-adfq", "--depth=50"]);
     clones_whole(&lab, &url, "a.git");
     lab.history("b.git", 80, &["--object-format=sha256"]);
+    lab.git("b.git", &["repack", "-adq"]);
     clones_whole(&lab, &url, "b.git");
     // Loose, unreachable and several packs.
     let tree = lab.git("a.git", &["rev-parse", "main~40^{tree}"]);
@@ -69,6 +70,39 @@ fn clones_of_every_layout_are_whole() {
     clones_whole(&lab, &url, "a.git");
     lab.git("", &["clone", "-q", "--bare", "--shared", "a.git", "c.git"]);
     clones_whole(&lab, &url, "c.git");
+}
+
+/// A pack with bitmaps of which some refs reach all and others a part, with commits on top, and
+/// with objects in it that no ref reaches.
+#[test]
+fn bitmaps_select_what_the_walk_selects() {
+    let lab = Lab::new();
+    let url = http::serve(lab.dir.path().into());
+    for format in ["sha1", "sha256"] {
+        let name = &format!("{format}.git");
+        lab.history(name, 150, &[&format!("--object-format={format}")]);
+        lab.git(name, &["repack", "-adfq", "--write-bitmap-index"]);
+        assert!(std::fs::read_dir(lab.path(name).join("objects/pack")).expect("a directory").any(
+            |entry| {
+                entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "bitmap"))
+            }
+        ));
+        clones_whole(&lab, &url, name);
+        let tree = lab.git(name, &["rev-parse", "main~40^{tree}"]);
+        let commit = lab.git(name, &["commit-tree", &tree, "-p", "main", "-m", "more"]);
+        lab.git(name, &["update-ref", "refs/heads/main", &commit]);
+        clones_whole(&lab, &url, name);
+        for tag in lab.git(name, &["tag"]).lines() {
+            lab.git(name, &["update-ref", "-d", &format!("refs/tags/{tag}")]);
+        }
+        lab.git(name, &["update-ref", "-d", "refs/heads/side"]);
+        lab.git(name, &["update-ref", "refs/heads/main", "main~33"]);
+        clones_whole(&lab, &url, name);
+        lab.git(name, &["update-ref", "refs/heads/main", "main~5"]);
+        lab.git(name, &["repack", "-dq"]);
+        lab.git(name, &["multi-pack-index", "write"]);
+        clones_whole(&lab, &url, name);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use gitwasi_wire::Oid;
 
 use super::idx::{Idx, read_oid};
-use super::{Odb, Rev};
+use super::{Bitmaps, Odb, Rev};
 use crate::object::Kind;
 use crate::storage::{CachedFile, Storage};
 use crate::{Error, Result};
@@ -22,6 +22,7 @@ pub(crate) struct Pack<S: Storage> {
     idx: OnceCell<Idx<S>>,
     data: OnceCell<CachedFile<S>>,
     rev: OnceCell<Rev<S>>,
+    bitmaps: OnceCell<Option<Bitmaps<S>>>,
 }
 
 /// The head of one entry.
@@ -47,7 +48,8 @@ pub(crate) enum EntryKind {
 
 impl<S: Storage> Pack<S> {
     pub(super) fn new(stem: String) -> Self {
-        Self { stem, idx: OnceCell::new(), data: OnceCell::new(), rev: OnceCell::new() }
+        let (idx, data) = (OnceCell::new(), OnceCell::new());
+        Self { stem, idx, data, rev: OnceCell::new(), bitmaps: OnceCell::new() }
     }
 
     /// Its index.
@@ -94,6 +96,15 @@ impl<S: Storage> Pack<S> {
             _ = self.rev.set(rev);
         }
         self.rev.get().ok_or_else(|| Error::corrupt("a reverse index"))
+    }
+
+    /// Its reachability bitmaps, if it has any.
+    pub(crate) async fn bitmaps(&self, odb: &Odb<S>) -> Result<Option<&Bitmaps<S>>> {
+        if self.bitmaps.get().is_none() {
+            let bitmaps = Bitmaps::open(odb, &self.stem, self.idx(odb).await?).await?;
+            _ = self.bitmaps.set(bitmaps);
+        }
+        Ok(self.bitmaps.get().and_then(Option::as_ref))
     }
 
     /// Where the entries end and the trailer begins.

@@ -48,8 +48,10 @@ pub(super) async fn send<S: Storage, O: Output>(
     stream.close();
     if progress {
         let (objects, deltas, reused) = (totals.objects, totals.deltas, totals.reused);
+        let (copied, packs) = (totals.pack_reused, totals.packs_reused);
         stream.progress(&format!(
-            "Total {objects} (delta {deltas}), reused {reused} (delta {deltas}), pack-reused 0 (from 0)\n"
+            "Total {objects} (delta {deltas}), reused {reused} (delta {deltas}), \
+             pack-reused {copied} (from {packs})\n"
         ));
     }
     Ok(())

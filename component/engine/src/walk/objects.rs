@@ -163,6 +163,9 @@ impl<S: Storage> Walk<'_, S> {
         mut commits: Vec<Node>,
         filter: &Filter,
     ) -> Result<()> {
+        if *filter == Filter::default() && !self.is_cut() {
+            commits = self.select_by_bitmap(selection, commits).await?;
+        }
         commits.reverse();
         while let Some(node) = commits.pop() {
             let new = if filter.sends(Kind::Commit) {
