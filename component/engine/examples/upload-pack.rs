@@ -1,7 +1,7 @@
 //! `git upload-pack --stateless-rpc [--advertise-refs] DIRECTORY`, served by the engine.
 //!
 //! A test vehicle: reads one request from standard input and writes the response to standard
-//! output. The protocol version comes from `GIT_PROTOCOL`, as for git.
+//! output. With `--repeat` it does so a thousand times in one instance, to be measured. The protocol version comes from `GIT_PROTOCOL`, as for git.
 
 use std::io::{Read, Write};
 
@@ -22,9 +22,11 @@ impl Output for Stdout {
 fn main() -> anyhow::Result<()> {
     let mut advertise = false;
     let mut directory = None;
+    let mut repeat = 1;
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--advertise-refs" | "--http-backend-info-refs" => advertise = true,
+            "--repeat" => repeat = 1000,
             option if option.starts_with("--") => {}
             name => directory = Some(std::fs::canonicalize(name)?),
         }
@@ -38,13 +40,19 @@ fn main() -> anyhow::Result<()> {
     let engine = Engine::new(NativeStorage::new(root), Limits::default());
     let mut output = Stdout(std::io::stdout());
     block_on(async {
-        let repository = engine.open(name).await?;
-        if advertise {
-            return upload_pack::advertise(&repository, version, &mut output).await;
-        }
         let mut request = Vec::new();
-        std::io::stdin().read_to_end(&mut request).map_err(|_| Error::Aborted)?;
-        upload_pack::serve(&repository, version, &request, &mut output).await
+        if !advertise {
+            std::io::stdin().read_to_end(&mut request).map_err(|_| Error::Aborted)?;
+        }
+        for _ in 0..repeat {
+            let repository = engine.open(name).await?;
+            if advertise {
+                upload_pack::advertise(&repository, version, &mut output).await?;
+            } else {
+                upload_pack::serve(&repository, version, &request, &mut output).await?;
+            }
+        }
+        Ok::<(), Error>(())
     })?;
     Ok(())
 }

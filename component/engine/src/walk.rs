@@ -6,6 +6,7 @@
 mod bitmaps;
 mod commits;
 pub(crate) mod depth;
+mod difference;
 mod objects;
 mod reach;
 mod set;

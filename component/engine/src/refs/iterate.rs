@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 use gitwasi_wire::Oid;
 
 use super::packed::{Cursor, PackedRefs};
-use super::{Peeled, Ref, Resolved, is_valid_name, loose};
+use super::{Peeled, Ref, Resolved, Target, is_valid_name, loose};
 use crate::storage::Storage;
 use crate::{Error, Repository, Result};
 
@@ -77,10 +77,14 @@ impl<'a, S: Storage> RefIter<'a, S> {
         if self.next_packed.as_ref().is_some_and(|packed| packed.name == name) {
             self.next_packed = self.read_packed().await?;
         }
-        let packed = self.packed.as_ref().map(|(packed, _)| packed);
-        if let loose::Loose::Broken = loose::read(self.repository, name.as_bstr()).await? {
-            return Ok(Some(self.broken(name)));
+        match loose::read(self.repository, name.as_bstr()).await? {
+            loose::Loose::Broken => return Ok(Some(self.broken(name))),
+            loose::Loose::Target(Target::Direct(oid)) => {
+                return Ok(Some(Ref { name, oid, symref_target: None, peeled: Peeled::Unknown }));
+            }
+            loose::Loose::Target(Target::Symbolic(_)) | loose::Loose::Absent => {}
         }
+        let packed = self.packed.as_ref().map(|(packed, _)| packed);
         match self.repository.resolve_with(packed, name.as_bstr()).await? {
             Some(Resolved::Ref(found)) => Ok(Some(found)),
             Some(Resolved::Unborn(_)) | None => Ok(None),

@@ -121,8 +121,8 @@ async fn by_range<S: Storage>(
         return Err(malformed("no commits selected for shallow requests"));
     }
     let mut cut = Cut::default();
-    let nodes: HashSet<Node> = found.commits.iter().map(|(node, _)| *node).collect();
-    for (node, _) in &found.commits {
+    let nodes: HashSet<Node> = found.commits.iter().map(|commit| commit.node).collect();
+    for node in found.commits.iter().map(|commit| &commit.node) {
         let mut border = false;
         for parent in walk.commit(*node).await?.parents {
             border |= match walk.find(&parent).await? {

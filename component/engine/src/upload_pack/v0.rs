@@ -157,7 +157,7 @@ async fn check_wants<S: Storage>(
     }
     match walk.limited(&range).await?.commits.first() {
         None => Ok(()),
-        Some((node, _)) => Err(malformed(&format!("not our ref {}", walk.oid(*node).await?))),
+        Some(found) => Err(malformed(&format!("not our ref {}", walk.oid(found.node).await?))),
     }
 }
 

@@ -22,15 +22,21 @@ pub(crate) struct Range {
 /// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct Limited {
-    /// The commits of the range with their trees, the newest first.
-    pub(crate) commits: Vec<(Node, Oid)>,
-    /// Trees of commits outside that are parents of commits within.
-    pub(crate) edges: Vec<(Node, Oid)>,
+    /// The commits of the range, the newest first.
+    pub(crate) commits: Vec<Found>,
+}
+
+/// A commit of the range.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) node: Node,
+    pub(crate) tree_id: Oid,
+    /// The trees of its parents, and whether these are outside of the range.
+    pub(crate) parents: Vec<(Oid, bool)>,
 }
 
 const UNINTERESTING: u8 = 1;
 const QUEUED: u8 = 2;
-const DONE: u8 = 4;
 
 /// Commits of the uninteresting side that are looked at beyond the point where nothing else is
 /// left, because dates lie. Git's number.
@@ -41,7 +47,6 @@ struct Seen {
     node: Node,
     tree_id: Oid,
     parents: Vec<Node>,
-    date: u64,
     flags: u8,
 }
 
@@ -73,7 +78,7 @@ impl<S: Storage> Walk<'_, S> {
         let mut oldest = u64::MAX;
         while let Some((date, std::cmp::Reverse(number))) = state.queue.pop() {
             let commit = &mut state.seen[number as usize];
-            commit.flags = commit.flags & !QUEUED | DONE;
+            commit.flags &= !QUEUED;
             let uninteresting = commit.flags & UNINTERESTING != 0;
             let parents = commit.parents.clone();
             for parent in parents {
@@ -134,8 +139,8 @@ impl<S: Storage> Walk<'_, S> {
         state.index.insert(node, number);
         state.queue.push((commit.date, std::cmp::Reverse(number)));
         state.interesting += usize::from(flags & UNINTERESTING == 0);
-        let (tree_id, date) = (commit.tree_id, commit.date);
-        state.seen.push(Seen { node, tree_id, parents, date, flags: flags | QUEUED });
+        let tree_id = commit.tree_id;
+        state.seen.push(Seen { node, tree_id, parents, flags: flags | QUEUED });
         Ok(())
     }
 }
@@ -160,24 +165,18 @@ impl State {
 
     fn result(&self, found: &[u32]) -> Limited {
         let mut limited = Limited::default();
-        let mut edges = std::collections::HashSet::new();
         for number in found {
             let commit = &self.seen[*number as usize];
             if commit.flags & UNINTERESTING != 0 {
                 continue;
             }
-            limited.commits.push((commit.node, commit.tree_id));
-            for parent in &commit.parents {
-                let Some(number) = self.index.get(parent) else { continue };
-                let parent = &self.seen[*number as usize];
-                if parent.flags & UNINTERESTING != 0 && edges.insert(*number) {
-                    limited.edges.push((parent.node, parent.tree_id));
-                }
-            }
+            let parents = commit.parents.iter().filter_map(|parent| {
+                let parent = &self.seen[*self.index.get(parent)? as usize];
+                Some((parent.tree_id, parent.flags & UNINTERESTING != 0))
+            });
+            let parents = parents.collect();
+            limited.commits.push(Found { node: commit.node, tree_id: commit.tree_id, parents });
         }
-        debug_assert!(
-            self.seen.iter().all(|commit| commit.flags & DONE == 0 || commit.date < u64::MAX)
-        );
         limited
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use gitwasi_wire::Oid;
 
+use super::commits::Limited;
 use super::{Node, ObjectSet, Range, Walk};
 use crate::object::{EntryMode, Kind, Tag, Tree};
 use crate::storage::Storage;
@@ -59,23 +60,21 @@ impl<S: Storage> Walk<'_, S> {
             }
         } else {
             let limited = self.limited(&range).await?;
-            for (node, _) in &limited.commits {
-                if filter.sends(Kind::Commit) || range.include.contains(node) {
-                    selection.wanted.insert(*node);
+            for commit in &limited.commits {
+                if filter.sends(Kind::Commit) || range.include.contains(&commit.node) {
+                    selection.wanted.insert(commit.node);
                 }
             }
-            if all_edges {
-                for node in range.exclude {
-                    let tree_id = self.commit(node).await?.tree_id;
-                    self.exclude_tree(&mut selection, &tree_id).await?;
+            if all_edges || filter.tree_depth.is_some() {
+                self.exclude_edges(&mut selection, &limited, &range, all_edges).await?;
+                for commit in &limited.commits {
+                    self.include_tree(&mut selection, &commit.tree_id, filter, false).await?;
                 }
-            }
-            let edges = limited.edges.iter().map(|(_, tree_id)| tree_id);
-            for tree_id in edges {
-                self.exclude_tree(&mut selection, tree_id).await?;
-            }
-            for (_, tree_id) in &limited.commits {
-                self.include_tree(&mut selection, tree_id, filter, false).await?;
+            } else {
+                // The oldest first, so that what they share is met where it was new.
+                for commit in limited.commits.iter().rev() {
+                    self.include_new(&mut selection, commit, filter).await?;
+                }
             }
         }
         for (oid, kind) in tips {
@@ -188,6 +187,24 @@ impl<S: Storage> Walk<'_, S> {
         Ok(())
     }
 
+    async fn exclude_edges(
+        &mut self,
+        selection: &mut Selection,
+        limited: &Limited,
+        range: &Range,
+        all_edges: bool,
+    ) -> Result<()> {
+        for node in range.exclude.iter().filter(|_| all_edges) {
+            let tree_id = self.commit(*node).await?.tree_id;
+            self.exclude_tree(selection, &tree_id).await?;
+        }
+        let parents = limited.commits.iter().flat_map(|commit| &commit.parents);
+        for (tree_id, _) in parents.filter(|(_, outside)| *outside) {
+            self.exclude_tree(selection, tree_id).await?;
+        }
+        Ok(())
+    }
+
     async fn exclude_tree(&mut self, selection: &mut Selection, oid: &Oid) -> Result<()> {
         let Some(root) = self.find(oid).await? else { return Ok(()) };
         let format = self.repository.object_format();
@@ -259,7 +276,7 @@ impl<S: Storage> Walk<'_, S> {
         Ok(())
     }
 
-    async fn include_blob(
+    pub(super) async fn include_blob(
         &mut self,
         selection: &mut Selection,
         oid: &Oid,
@@ -285,7 +302,13 @@ impl<S: Storage> Walk<'_, S> {
 
 impl Selection {
     /// Notes a tree; true if what is in it has to be looked at.
-    fn meet_tree(&mut self, node: Node, depth: u64, filter: &Filter, given: bool) -> bool {
+    pub(super) fn meet_tree(
+        &mut self,
+        node: Node,
+        depth: u64,
+        filter: &Filter,
+        given: bool,
+    ) -> bool {
         if self.had.contains(node) {
             return false;
         }

@@ -1,0 +1,141 @@
+//! What a commit's tree has that its parents' trees do not have at the same path.
+//!
+//! As git's own sparse walk (`pack.useSparse`), this does not notice that an object was moved
+//! from another path: it is then sent although the client has it.
+
+use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::rc::Rc;
+
+use gitwasi_wire::Oid;
+
+use super::commits::Found;
+use super::{Node, Selection, Walk};
+use crate::object::{EntryMode, Kind, Tree, TreeEntry};
+use crate::storage::Storage;
+use crate::upload_pack::Filter;
+use crate::{Error, Result};
+
+/// A tree to compare with, and whether the client has it.
+type Base = (Node, bool);
+
+impl<S: Storage> Walk<'_, S> {
+    /// Adds what is new in a commit. Its parents are added by themselves, or had by the client.
+    pub(super) async fn include_new(
+        &mut self,
+        selection: &mut Selection,
+        commit: &Found,
+        filter: &Filter,
+    ) -> Result<()> {
+        let root = self.require(&commit.tree_id).await?;
+        let mut bases = Vec::with_capacity(commit.parents.len());
+        for (tree_id, had) in &commit.parents {
+            match self.find(tree_id).await? {
+                Some(base) if base == root => return Ok(()),
+                base => bases.extend(base.map(|base| (base, *had))),
+            }
+        }
+        let mut stack = Vec::new();
+        if selection.meet_tree(root, 0, filter, false) {
+            stack.push((root, bases));
+        }
+        while let Some((node, bases)) = stack.pop() {
+            self.compare(selection, node, &bases, filter, &mut stack).await?;
+        }
+        Ok(())
+    }
+
+    async fn compare(
+        &mut self,
+        selection: &mut Selection,
+        node: Node,
+        bases: &[Base],
+        filter: &Filter,
+        stack: &mut Vec<(Node, Vec<Base>)>,
+    ) -> Result<()> {
+        let format = self.repository.object_format();
+        let content = self.tree(node).await?;
+        let mut contents = Vec::with_capacity(bases.len());
+        for (base, had) in bases {
+            contents.push((self.tree(*base).await?, *had));
+            if *had {
+                selection.had.insert(*base);
+            }
+        }
+        let mut others: Vec<(Peekable<Tree<'_>>, bool)> = contents
+            .iter()
+            .map(|(content, had)| (Tree::new(content, format).peekable(), *had))
+            .collect();
+        for entry in Tree::new(&content, format) {
+            let entry = entry?;
+            let mut same = entry.mode == EntryMode::Submodule;
+            let mut below: Vec<(Oid, bool)> = Vec::new();
+            for (other, had) in &mut others {
+                if let Some(other) = at_same_name(other, &entry)? {
+                    same |= other.oid == entry.oid;
+                    if other.mode == entry.mode {
+                        below.push((other.oid, *had));
+                    }
+                }
+            }
+            if same {
+                continue;
+            }
+            if entry.mode == EntryMode::Blob {
+                // The version before is what a delta is likely to build on.
+                for (oid, had) in below {
+                    if had && let Some(base) = self.find(&oid).await? {
+                        selection.had.insert(base);
+                    }
+                }
+                self.include_blob(selection, &entry.oid, filter).await?;
+                continue;
+            }
+            let node = self.require(&entry.oid).await?;
+            if selection.meet_tree(node, 0, filter, false) {
+                let mut bases = Vec::with_capacity(below.len());
+                for (oid, had) in below {
+                    bases.extend(self.find(&oid).await?.map(|base| (base, had)));
+                }
+                stack.push((node, bases));
+            }
+        }
+        Ok(())
+    }
+
+    async fn tree(&self, node: Node) -> Result<Rc<Vec<u8>>> {
+        let object = self.read(node).await?;
+        if object.kind != Kind::Tree {
+            return Err(Error::corrupt("an object that should be a tree"));
+        }
+        Ok(object.content)
+    }
+}
+
+/// Moves on to where `entry` would be in another tree; what is there under its name.
+fn at_same_name<'t>(
+    other: &mut Peekable<Tree<'t>>,
+    entry: &TreeEntry<'_>,
+) -> Result<Option<TreeEntry<'t>>> {
+    while let Some(found) = other.peek() {
+        let Ok(found) = found else { return other.next().transpose() };
+        match order(found, entry) {
+            Ordering::Less => _ = other.next(),
+            Ordering::Equal => return Ok(Some(*found)),
+            Ordering::Greater => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// The order of entries in a tree: as if the names of trees ended with a slash.
+fn order(a: &TreeEntry<'_>, b: &TreeEntry<'_>) -> Ordering {
+    let shared = a.name.len().min(b.name.len());
+    a.name[..shared].cmp(&b.name[..shared]).then_with(|| {
+        let next = |entry: &TreeEntry<'_>| {
+            let end = u8::from(entry.mode == EntryMode::Tree) * b'/';
+            entry.name.get(shared).copied().unwrap_or(end)
+        };
+        next(a).cmp(&next(b)).then(a.name.len().cmp(&b.name.len()))
+    })
+}
