@@ -7,6 +7,7 @@
 
 pub mod cell;
 pub mod command;
+pub mod cpu_meter;
 pub mod curl;
 pub mod git;
 pub mod http;

@@ -54,20 +54,10 @@ pub fn alive(pid: u32) -> bool {
     stat(pid).is_some_and(|stat| stat.state != 'Z')
 }
 
-/// Returns the processor time of a process and all its descendants, the reaped ones included.
-#[must_use]
-pub fn cpu(pid: u32) -> Duration {
-    let pids = std::iter::once(pid).chain(descendants(pid));
-    time(pids.filter_map(stat).map(|stat| stat.own + stat.reaped).sum())
-}
-
 /// Returns the processor time of one process alone.
 #[must_use]
 pub fn own_cpu(pid: u32) -> Duration {
-    time(stat(pid).map_or(0, |stat| stat.own))
-}
-
-fn time(ticks: u64) -> Duration {
+    let ticks = stat(pid).map_or(0, |stat| stat.own);
     Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
@@ -96,7 +86,6 @@ struct Stat {
     state: char,
     parent: u32,
     own: u64,
-    reaped: u64,
 }
 
 /// Spec: proc_pid_stat(5); the second field is in parentheses and may itself hold any of them.
@@ -108,7 +97,6 @@ fn stat(pid: u32) -> Option<Stat> {
         state: fields.first()?.chars().next()?,
         parent: fields.get(1)?.parse().ok()?,
         own: number(11)? + number(12)?,
-        reaped: number(13)? + number(14)?,
     })
 }
 

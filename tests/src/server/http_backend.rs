@@ -77,7 +77,11 @@ impl HttpBackend {
 
 impl Drop for HttpBackend {
     fn drop(&mut self) {
-        process::signal(self.fcgiwrap.id(), Signal::TERM);
+        // Its workers do not end with it.
+        let workers = process::descendants(self.fcgiwrap.id());
+        for pid in workers.into_iter().chain([self.fcgiwrap.id()]) {
+            process::signal(pid, Signal::TERM);
+        }
         let _ = self.fcgiwrap.wait();
         if std::thread::panicking() {
             eprintln!("--- the oracle logged\n{}---", self.log());
