@@ -48,7 +48,9 @@ fn build(workspace: &Path, package: &str) -> PathBuf {
     // A folder of its own: the build that runs this script holds the lock on the usual one.
     let target_dir = PathBuf::from(variable("OUT_DIR")).join("component");
     let built = Command::new(variable("CARGO"))
-        .args(["build", "--locked", "--profile", "component", "--target", TARGET])
+        // The crate is a library natively, for its tests, and a component here.
+        .args(["rustc", "--lib", "--crate-type", "cdylib"])
+        .args(["--locked", "--profile", "component", "--target", TARGET])
         .args(["--package", package, "--target-dir"])
         .arg(&target_dir)
         .current_dir(workspace)

@@ -116,6 +116,8 @@ impl Trust {
     /// The header is removed in any case: nobody after this can take a client's word for it.
     fn principal<B>(&self, request: &mut Request<B>, peer: Option<Peer>) -> Option<Principal> {
         let header = self.user_header.as_ref()?;
+        // A proxy that adds its value to the client's, instead of replacing it, has told nothing.
+        let once = request.headers().get_all(header).iter().count() == 1;
         let value = request.headers_mut().remove(header)?;
         let trusted = self.proxies.iter().any(|proxy| match (proxy, peer) {
             (TrustedProxy::Address(proxy), Some(Peer::Inet(peer))) => {
@@ -124,8 +126,8 @@ impl Trust {
             (TrustedProxy::Unix, Some(Peer::Unix)) => true,
             _ => false,
         });
-        if !trusted {
-            tracing::warn!(?peer, "ignored the user header of somebody who is not trusted");
+        if !trusted || !once {
+            tracing::warn!(?peer, trusted, once, "ignored a user header");
             return None;
         }
         let name = value.to_str().ok()?;

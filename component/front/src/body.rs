@@ -100,7 +100,8 @@ impl RequestBody {
     }
 
     async fn read_raw(&mut self) -> Result<Vec<u8>, BodyError> {
-        loop {
+        // A stream must not be read again after its end.
+        while self.trailers.is_some() {
             let (result, chunk) = self.stream.read(Vec::with_capacity(CHUNK_BYTES)).await;
             match result {
                 StreamResult::Complete(_) if chunk.is_empty() => {}

@@ -2,6 +2,11 @@
 //!
 //! Spec: gitprotocol-http(5), "Dumb Clients"; content types and cache headers as git's
 //! `http-backend.c` sends them.
+//!
+//! # Deviation
+//!
+//! `HEAD` has the cache headers of everything else that may change; git-http-backend sends none.
+//! Files that never change have an `ETag` and are served in ranges and on condition.
 
 use std::time::{Duration, SystemTime};
 
@@ -71,8 +76,8 @@ pub(crate) async fn answer(
 /// The content type, and whether the content is determined by the name.
 fn kind(file: &DumbFile) -> (&'static str, bool) {
     match file {
-        DumbFile::Head | DumbFile::Info(_) => ("text/plain", false),
-        DumbFile::InfoRefs | DumbFile::Packs => ("text/plain; charset=utf-8", false),
+        DumbFile::Head | DumbFile::Info(_) | DumbFile::InfoRefs => ("text/plain", false),
+        DumbFile::Packs => ("text/plain; charset=utf-8", false),
         DumbFile::LooseObject(_) => ("application/x-git-loose-object", true),
         DumbFile::Pack(_) => ("application/x-git-packed-objects", true),
         DumbFile::PackIndex(_) => ("application/x-git-packed-objects-toc", true),

@@ -4,6 +4,7 @@
 //!
 //! Spec: gitprotocol-http(5), "Smart Service git-upload-pack".
 
+use gitwasi_wire::pkt_line::{self, Decoded};
 use gitwasi_wire::upload_pack::{FirstLine, first_line};
 
 use crate::authorize::{Read, authorize};
@@ -36,22 +37,25 @@ pub(crate) async fn answer(
     Ok(respond::stream(200, &headers, response))
 }
 
-/// Reads until it is clear that this is a request: before a 200 has been promised.
+/// Reads the first pkt-line: before a 200 has been promised.
 async fn begin(body: &mut RequestBody) -> Result<Vec<u8>, Refusal> {
-    let mut head = body.read().await?;
+    let mut head = Vec::new();
     loop {
-        match first_line(&head) {
-            FirstLine::WellFormed => return Ok(head),
-            FirstLine::Malformed => {
-                return Err(Refusal::bad_request("the request does not begin with a pkt-line"));
-            }
-            FirstLine::Incomplete => {}
-        }
         match body.read().await? {
             // Nothing at all is what a client sends that only wants to be asked for credentials.
             more if more.is_empty() && head.is_empty() => return Ok(head),
             more if more.is_empty() => return Err(BodyError::Incomplete.into()),
             more => head.extend(more),
+        }
+        match first_line(&head) {
+            FirstLine::WellFormed => {}
+            FirstLine::Malformed => {
+                return Err(Refusal::bad_request("the request does not begin with a pkt-line"));
+            }
+            FirstLine::Incomplete => continue,
+        }
+        if !matches!(pkt_line::decode(&head), Ok(Decoded::Incomplete { .. })) {
+            return Ok(head);
         }
     }
 }

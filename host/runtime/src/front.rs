@@ -209,3 +209,22 @@ impl Drop for Ticker {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the front can reach is what it imports: a new import is a visible change.
+    #[test]
+    fn the_front_imports_what_its_snapshot_says() {
+        let engine = engine::runner(1, 1 << 20).unwrap();
+        // SAFETY: as in `FrontBuilder::load`.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize(&engine, FRONT) }.unwrap();
+        let imports = component.component_type();
+        let mut names: Vec<_> = imports.imports(&engine).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        let snapshot = include_str!("../../../component/front/imports.txt");
+        assert_eq!(names, snapshot.lines().collect::<Vec<_>>());
+    }
+}

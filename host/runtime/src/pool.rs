@@ -162,7 +162,13 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {
         self.life.end();
         drop(store);
-        if let Err(error) = result {
+        // Its task was dropped, with the runtime: the handler reports that as a panic, too.
+        let dropped = |error: &wasmtime::Error| {
+            error.to_string() == "worker panicked" && !std::thread::panicking()
+        };
+        if let Err(error) = result
+            && !dropped(&error)
+        {
             tracing::error!(error = format!("{error:#}"), "an instance of the front ended");
         }
     }

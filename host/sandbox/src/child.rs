@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
 use crate::git::Git;
@@ -78,6 +77,11 @@ impl Child {
         self.process.wait().await
     }
 
+    /// Asks the whole process group to end (SIGTERM), which lets git remove its temporary files.
+    pub fn terminate(&mut self) {
+        self.process.terminate();
+    }
+
     /// Kills the whole process group (SIGKILL) now. [`wait`](Child::wait) still tells the exit.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -124,5 +128,6 @@ pub(crate) struct Launch<'a> {
 /// A pipe of the system's size, 64 KiB. Larger ones were measured, and gained nothing: git writes
 /// 8 KiB at a time, and is slower than whoever reads it.
 fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
-    pipe_with(PipeFlags::CLOEXEC).map_err(|error| SpawnError::Pipe(error.into()))
+    let (read, write) = io::pipe().map_err(SpawnError::Pipe)?;
+    Ok((read.into(), write.into()))
 }

@@ -17,8 +17,6 @@ const CONFIG: &[(&str, &str)] = &[
     // A client that leaves must leave no process: what is detached cannot be waited for.
     ("gc.autoDetach", "false"),
     ("maintenance.autoDetach", "false"),
-    // Run by a shell for every alternate, at every advertisement of receive-pack.
-    ("core.alternateRefsCommand", "true"),
 ];
 
 /// The same, when no hooks are to run.
@@ -39,6 +37,13 @@ const CONFIG_WITHOUT_HOOKS: &[(&str, &str)] = &[
     // The filters of upload-archive; this is what git uses when nothing is configured.
     ("tar.tgz.command", "git archive gzip"),
     ("tar.tar.gz.command", "git archive gzip"),
+];
+
+/// The same, when no hooks are to run and landlock does not hold the child either.
+const CONFIG_WITHOUT_LANDLOCK: &[(&str, &str)] = &[
+    // Run for every alternate of a repository that is pushed to, so that the client need not send
+    // what is there already. There is no value that means git's own way, which this gives up.
+    ("core.alternateRefsCommand", "true"),
 ];
 
 /// What is the same for every job.
@@ -64,7 +69,7 @@ pub(crate) fn common(git: &Git, hooks: bool) -> Vec<CString> {
 /// # Errors
 ///
 /// The path of the directory cannot be learned.
-pub(crate) fn for_job(job: &Job, hooks: bool) -> io::Result<Vec<CString>> {
+pub(crate) fn for_job(job: &Job, hooks: bool, landlock: bool) -> io::Result<Vec<CString>> {
     let mut environment = Environment(Vec::new());
     if job.command.needs_git_dir() {
         environment.set("GIT_DIR", ".");
@@ -89,7 +94,11 @@ pub(crate) fn for_job(job: &Job, hooks: bool) -> io::Result<Vec<CString>> {
     // git compares the owner of the repository with its own uid, and obeys this from the
     // environment only. The path is that of the open directory, so that no other is meant.
     let directory = platform::directory_path(&job.directory)?;
-    let overrides = CONFIG.iter().chain(if hooks { &[] } else { CONFIG_WITHOUT_HOOKS });
+    let overrides = match (hooks, landlock) {
+        (true, _) => CONFIG.to_vec(),
+        (false, true) => [CONFIG, CONFIG_WITHOUT_HOOKS].concat(),
+        (false, false) => [CONFIG, CONFIG_WITHOUT_HOOKS, CONFIG_WITHOUT_LANDLOCK].concat(),
+    };
     let mut count = 0;
     for (key, value) in overrides {
         environment.config(&mut count, key, value.as_bytes());

@@ -1,7 +1,9 @@
 //! Unix systems other than Linux: nothing is enforced beyond the environment, the process group
-//! and the overrides of git's configuration.
+//! and the overrides of git's configuration. Runs on macOS; the others cannot tell the path of an
+//! open directory, and are refused at start-up.
 
 use std::ffi::{CString, OsStr};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -34,11 +36,15 @@ impl Platform {
         Ok(Platform)
     }
 
-    pub(crate) fn try_out(&self, _: &Git, _: &[CString]) -> Result<(), PolicyError> {
+    /// Sees that git can be told where its repository is.
+    pub(crate) fn try_out(&self, git: &Git, _: &[CString]) -> Result<(), PolicyError> {
+        directory_path(&File::open(git.exec_path())?.into())?;
         Ok(())
     }
 
     pub(crate) fn launch(&self, git: &Git, launch: Launch<'_>) -> Result<Process, SpawnError> {
+        // Nothing here can hold the child to these.
+        let _ = (launch.writable, launch.alternates);
         let directory = directory_path(launch.directory).map_err(SpawnError::Directory)?;
         let environment = launch.environment.iter().filter_map(|variable| {
             let variable = variable.to_bytes();
@@ -62,6 +68,10 @@ impl Platform {
             .map_err(|source| SpawnError::Start { step: "executing git", source })?;
         let id = child.id().unwrap_or(0);
         Ok(Process { child, id })
+    }
+
+    pub(crate) fn has_landlock(&self) -> bool {
+        false
     }
 
     pub(crate) fn findings(&self) -> Vec<Finding> {
@@ -93,11 +103,19 @@ impl Process {
         })
     }
 
-    /// Does nothing once the child has been reaped: `id` is `None` then.
+    pub(crate) fn terminate(&mut self) {
+        self.signal(Signal::TERM);
+    }
+
     pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Does nothing once the child has been reaped: `id` is `None` then.
+    fn signal(&mut self, signal: Signal) {
         let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         if let Some(group) = group {
-            let _ = kill_process_group(group, Signal::KILL);
+            let _ = kill_process_group(group, signal);
         }
     }
 }

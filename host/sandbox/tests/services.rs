@@ -247,3 +247,21 @@ async fn exit_status_and_messages_are_delivered() {
     assert_eq!(output.exit, Exit::Code(128));
     assert!(output.stderr.contains("does not appear to be a git repository"), "{}", output.stderr);
 }
+
+#[tokio::test]
+async fn a_push_to_a_borrower_is_taken() {
+    let fixture = Fixture::new();
+    let lender = fixture.repository("app");
+    let borrower = fixture.path("borrower");
+    git(fixture.folder.path(), &["clone", "-q", "--bare", "-s", "app", "borrower"]);
+    git(&borrower, &["update-ref", "-d", "refs/heads/main"]);
+    git(&borrower, &["update-ref", "-d", "refs/tags/v1"]);
+    let request = fixture.push("app", "refs/heads/topic");
+    let policy = policy(false);
+
+    let alternates = vec![open(&lender.join("objects"))];
+    let push = Job { writable: true, alternates, ..job(RECEIVE, &borrower) };
+    let output = run(&policy, push, &request).await;
+    assert_eq!(output.exit, Exit::Code(0), "{}", output.stderr);
+    assert!(output.text().contains("ok refs/heads/topic"), "{}", output.text());
+}

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-use super::Socket;
+use super::{Socket, Unlink};
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,8 @@ impl Address {
                 if is_socket && UnixStream::connect(path).await.is_err() {
                     std::fs::remove_file(path)?;
                 }
-                Ok((self.clone(), Socket::Unix(UnixListener::bind(path)?)))
+                let listener = UnixListener::bind(path)?;
+                Ok((self.clone(), Socket::Unix(listener, Unlink(path.clone()))))
             }
         }
     }

@@ -6,6 +6,7 @@ mod transport;
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,17 @@ pub struct Listener {
 #[derive(Debug)]
 enum Socket {
     Inet(TcpListener),
-    Unix(UnixListener),
+    Unix(UnixListener, #[expect(dead_code, reason = "held, not read")] Unlink),
+}
+
+/// Removes a unix socket's file when nobody listens any more.
+#[derive(Debug)]
+struct Unlink(PathBuf);
+
+impl Drop for Unlink {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// An address could not be bound.
@@ -131,7 +142,7 @@ impl Acceptor {
                 .accept()
                 .await
                 .map(|(stream, address)| (Transport::inet(stream), Peer::Inet(address))),
-            Socket::Unix(listener) => {
+            Socket::Unix(listener, _) => {
                 listener.accept().await.map(|(stream, _)| (Transport::unix(stream), Peer::Unix))
             }
         };

@@ -5,6 +5,7 @@ mod files;
 pub(crate) mod lookup;
 mod output;
 pub(crate) mod processes;
+mod quarantine;
 mod settings;
 
 use std::os::fd::OwnedFd;
@@ -19,6 +20,7 @@ use gitwasi_sandbox::{Committer, GitCommand, Job};
 
 use lookup::{Lookup, Root};
 use processes::Processes;
+use quarantine::Pushes;
 use settings::SettingsCache;
 
 /// What is served of each repository.
@@ -39,6 +41,7 @@ pub(crate) struct GitProcess {
 struct Shared {
     processes: Processes,
     settings: SettingsCache,
+    pushes: Pushes,
     serving: Serving,
 }
 
@@ -49,8 +52,8 @@ impl GitProcess {
         processes: Processes,
         serving: Serving,
     ) -> Self {
-        let settings = SettingsCache::default();
-        Self { lookup, root, shared: Arc::new(Shared { processes, settings, serving }) }
+        let (settings, pushes) = (SettingsCache::default(), Pushes::default());
+        Self { lookup, root, shared: Arc::new(Shared { processes, settings, pushes, serving }) }
     }
 }
 
@@ -131,7 +134,7 @@ impl Repository for OpenRepository {
                     return Err(ErrorCode::Unsupported("upload-archive advertises nothing".into()));
                 }
             };
-            self.shared.processes.run(context, self.job(command, version)?, None).await
+            self.shared.processes.run(context, self.job(command, version)?, None, None).await
         })
     }
 
@@ -143,7 +146,7 @@ impl Repository for OpenRepository {
     ) -> BoxFuture<'a, Result<Body, ErrorCode>> {
         Box::pin(async move {
             let job = self.job(GitCommand::UploadPack { advertise: false }, version)?;
-            self.shared.processes.run(context, job, Some(request)).await
+            self.shared.processes.run(context, job, Some(request), None).await
         })
     }
 
@@ -161,7 +164,8 @@ impl Repository for OpenRepository {
             let mut job = self.job(GitCommand::ReceivePack { advertise: false }, version)?;
             job.writable = true;
             job.committer = Some(committer(principal, &context.peer));
-            self.shared.processes.run(context, job, Some(request)).await
+            let push = self.shared.pushes.begin(&self.directory).map_err(internal)?;
+            self.shared.processes.run(context, job, Some(request), Some(push)).await
         })
     }
 
@@ -172,7 +176,7 @@ impl Repository for OpenRepository {
     ) -> BoxFuture<'a, Result<Body, ErrorCode>> {
         Box::pin(async move {
             let job = self.job(GitCommand::UploadArchive, ProtocolVersion::V0)?;
-            self.shared.processes.run(context, job, Some(request)).await
+            self.shared.processes.run(context, job, Some(request), None).await
         })
     }
 

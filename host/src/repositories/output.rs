@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use gitwasi_runtime::BodyError;
@@ -10,12 +11,18 @@ use gitwasi_sandbox::{Child, Exit};
 use http_body::{Body, Frame};
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_util::io::poll_read_buf;
 
 use super::processes::{Held, KeepOpen};
+use super::quarantine::Push;
 
 /// How many bytes are read of git's output at once.
 const CHUNK_BYTES: usize = 64 * 1024;
+
+/// How long git may take to clean up after a push that was broken off, at each of two steps.
+/// Together with what it takes to kill it, no process is left after one second.
+const PATIENCE: Duration = Duration::from_millis(350);
 
 /// The output of one git process.
 pub(crate) struct Output {
@@ -36,31 +43,43 @@ pub(crate) enum Ended {
 
 enum State {
     Reading(Box<Reading>),
-    /// After the end of the output: which of the two it is that git's exit tells.
-    Ending(Pin<Box<dyn Future<Output = Result<(), Ended>> + Send>>),
+    /// After the end of the output: whether it is a good one git's exit tells. The task goes on
+    /// if nobody waits for it.
+    Ending(JoinHandle<Result<(), Ended>>),
     Ended,
 }
 
 struct Reading {
     stdout: Receiver,
-    child: Child,
     faulty: Option<oneshot::Receiver<KeepOpen>>,
-    /// Whether git was killed because its request did not arrive whole.
+    /// Whether the request did not arrive whole.
     incomplete: bool,
     buffer: BytesMut,
-    _held: Held,
+    process: Process,
+}
+
+/// A running git, and what it holds.
+struct Process {
+    child: Child,
+    held: Held,
+    /// Set for a push: its git is given time to clean up after itself.
+    push: Option<Push>,
 }
 
 impl Output {
-    pub(crate) fn new(mut child: Child, faulty: oneshot::Receiver<KeepOpen>, held: Held) -> Self {
+    pub(crate) fn new(
+        mut child: Child,
+        faulty: oneshot::Receiver<KeepOpen>,
+        held: Held,
+        push: Option<Push>,
+    ) -> Self {
         let state = match child.stdout.take() {
             Some(stdout) => State::Reading(Box::new(Reading {
                 stdout,
-                child,
                 faulty: Some(faulty),
                 incomplete: false,
                 buffer: BytesMut::new(),
-                _held: held,
+                process: Process { child, held, push },
             })),
             None => State::Ended,
         };
@@ -83,16 +102,31 @@ impl Output {
                     if let State::Reading(reading) =
                         std::mem::replace(&mut self.state, State::Ended)
                     {
-                        self.state = State::Ending(Box::pin(reading.end()));
+                        self.state = State::Ending(tokio::spawn(reading.end()));
                     }
                 }
                 State::Ending(ending) => {
-                    let ended = ready!(ending.as_mut().poll(cx));
+                    let ended = ready!(Pin::new(ending).poll(cx));
                     self.state = State::Ended;
-                    return Poll::Ready(ended.map(|()| None));
+                    return Poll::Ready(match ended {
+                        Ok(ended) => ended.map(|()| None),
+                        Err(error) => Err(Ended::Io(io::Error::other(error))),
+                    });
                 }
                 State::Ended => return Poll::Ready(Ok(None)),
             }
+        }
+    }
+}
+
+impl Drop for Output {
+    /// Whoever reads has left: git ends.
+    fn drop(&mut self) {
+        if let State::Reading(reading) = std::mem::replace(&mut self.state, State::Ended)
+            && reading.process.push.is_some()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(reading.wind_down());
         }
     }
 }
@@ -102,8 +136,12 @@ impl Reading {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(faulty) = &mut self.faulty {
             match Pin::new(faulty).poll(cx) {
-                Poll::Ready(Ok(_keep_open)) => {
-                    self.child.kill();
+                Poll::Ready(Ok(keep_open)) => {
+                    if self.process.push.is_none() {
+                        self.process.child.kill();
+                    }
+                    // For a push the end of a cut pack is no end: git finds it short.
+                    drop(keep_open);
                     self.incomplete = true;
                     self.faulty = None;
                     return Poll::Ready(None);
@@ -120,13 +158,50 @@ impl Reading {
         }
     }
 
-    async fn end(mut self) -> Result<(), Ended> {
-        let exit = self.child.wait().await.map_err(Ended::Io)?;
+    async fn end(self) -> Result<(), Ended> {
+        if self.incomplete {
+            self.wind_down().await;
+            return Err(Ended::RequestIncomplete);
+        }
+        let mut process = self.process;
+        let exit = process.child.wait().await.map_err(Ended::Io)?;
+        if let (Some(push), Exit::Code(_)) = (&mut process.push, exit) {
+            push.cleaned_up();
+        }
         match exit.success() {
-            _ if self.incomplete => Err(Ended::RequestIncomplete),
             true => Ok(()),
             false => Err(Ended::Exit(exit)),
         }
+    }
+
+    /// Ends git: by the end of its input, then by a signal that it can clean up after, then by one
+    /// that it cannot.
+    async fn wind_down(mut self) {
+        self.process.held.stop_request();
+        // A git whose output nobody reads stops.
+        let drained = tokio::spawn(async move {
+            let _ = tokio::io::copy(&mut self.stdout, &mut tokio::io::sink()).await;
+        });
+        let Process { mut child, held, mut push } = self.process;
+        let mut exit = None;
+        if push.is_some() {
+            exit = tokio::time::timeout(PATIENCE, child.wait()).await.ok();
+            if exit.is_none() {
+                child.terminate();
+                exit = tokio::time::timeout(PATIENCE, child.wait()).await.ok();
+            }
+        }
+        if exit.is_none() {
+            child.kill();
+            exit = Some(child.wait().await);
+        }
+        if let (Some(push), Some(Ok(Exit::Code(_)))) = (&mut push, exit) {
+            push.cleaned_up();
+        }
+        drained.abort();
+        // In this order: the slot is free when the repository is as it was.
+        drop(push);
+        drop(held);
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::internal;
 use super::output::{Ended, Output};
+use super::quarantine::Push;
 
 /// The most of git's messages that is kept for the log, per request, in bytes. The rest is read
 /// and dropped: a child whose messages nobody reads stops.
@@ -30,7 +31,7 @@ impl Processes {
         Self { policy, slots: Arc::new(Semaphore::new(most)), wait }
     }
 
-    /// Runs git on `request`. Returns its output once it has begun, or what went wrong before.
+    /// Runs git on `request`, for `push` if it is one. Returns its output once it has begun, or what went wrong before.
     ///
     /// # Cancel safety
     ///
@@ -40,9 +41,10 @@ impl Processes {
         context: &RequestContext,
         job: Job,
         request: Option<Body>,
+        push: Option<Push>,
     ) -> Result<Body, ErrorCode> {
         let started = async {
-            let mut output = self.start(context, job, request).await?;
+            let mut output = self.start(context, job, request, push).await?;
             output.begin().await.map_err(|ended| failed(context, ended))?;
             Ok(output.boxed_unsync())
         };
@@ -81,6 +83,7 @@ impl Processes {
         context: &RequestContext,
         job: Job,
         request: Option<Body>,
+        push: Option<Push>,
     ) -> Result<Output, ErrorCode> {
         let slot = self.slot().await?;
         let mut child = self.policy.spawn(job).map_err(|error| match error {
@@ -96,7 +99,7 @@ impl Processes {
             (Some(stdin), Some(request)) => Some(Pump(tokio::spawn(pump(request, stdin, fault)))),
             _ => None,
         };
-        Ok(Output::new(child, faulty, Held { _slot: slot, _request: request }))
+        Ok(Output::new(child, faulty, Held { _slot: slot, request }, push))
     }
 
     async fn slot(&self) -> Result<OwnedSemaphorePermit, ErrorCode> {
@@ -111,7 +114,14 @@ impl Processes {
 /// What a request holds as long as its git runs. Dropping it stops the request.
 pub(crate) struct Held {
     _slot: OwnedSemaphorePermit,
-    _request: Option<Pump>,
+    request: Option<Pump>,
+}
+
+impl Held {
+    /// Writes no more of the request; git sees the end of its input.
+    pub(crate) fn stop_request(&mut self) {
+        self.request = None;
+    }
 }
 
 fn failed(context: &RequestContext, ended: Ended) -> ErrorCode {

@@ -141,6 +141,10 @@ impl Platform {
         spawn::spawn(&recipe)
     }
 
+    pub(crate) fn has_landlock(&self) -> bool {
+        self.rules.is_ok()
+    }
+
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let uname = rustix::system::uname();
         let kernel = format!(

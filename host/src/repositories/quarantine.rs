@@ -1,0 +1,92 @@
+//! What a push leaves behind when its git could not clean up.
+//!
+//! Git keeps the objects of a push in `objects/tmp_objdir-incoming-*` until it takes them, and
+//! removes the directory itself however it ends, unless it is killed. What it then leaves nobody
+//! can see, but it takes room: it is swept once no push to the repository is under way here.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cap_std::fs::{Dir, MetadataExt};
+
+/// How git names a quarantine.
+const PREFIX: &str = "tmp_objdir-incoming-";
+
+/// The pushes under way, by repository.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pushes(Arc<Mutex<HashMap<Key, UnderWay>>>);
+
+/// A repository: the device and the inode of its git directory.
+type Key = (u64, u64);
+
+#[derive(Debug)]
+struct UnderWay {
+    pushes: usize,
+    /// The quarantines that were there before the first of them: not ours to sweep.
+    before: HashSet<String>,
+    /// Whether a git was killed.
+    dirty: bool,
+}
+
+/// A push under way.
+#[derive(Debug)]
+pub(crate) struct Push {
+    pushes: Pushes,
+    key: Key,
+    repository: Dir,
+    cleaned_up: bool,
+}
+
+impl Pushes {
+    /// Notes that a push begins.
+    pub(crate) fn begin(&self, repository: &Dir) -> io::Result<Push> {
+        let metadata = repository.dir_metadata()?;
+        let key = (metadata.dev(), metadata.ino());
+        let before = quarantines(repository)?;
+        let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.entry(key).or_insert(UnderWay { pushes: 0, before, dirty: false }).pushes += 1;
+        let repository = repository.try_clone()?;
+        Ok(Push { pushes: self.clone(), key, repository, cleaned_up: false })
+    }
+}
+
+impl Push {
+    /// Notes that git ended by itself, and so has removed its quarantine.
+    pub(crate) fn cleaned_up(&mut self) {
+        self.cleaned_up = true;
+    }
+}
+
+impl Drop for Push {
+    fn drop(&mut self) {
+        let mut all = self.pushes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(under_way) = all.get_mut(&self.key) else { return };
+        under_way.pushes -= 1;
+        under_way.dirty |= !self.cleaned_up;
+        if under_way.pushes > 0 {
+            return;
+        }
+        let Some(ended) = all.remove(&self.key) else { return };
+        if ended.dirty {
+            // Under the lock: a push that begins now would make a quarantine of its own.
+            sweep(&self.repository, &ended.before);
+        }
+    }
+}
+
+fn quarantines(repository: &Dir) -> io::Result<HashSet<String>> {
+    let entries = repository.open_dir("objects")?.entries()?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    Ok(names.filter(|name| name.starts_with(PREFIX)).collect())
+}
+
+fn sweep(repository: &Dir, before: &HashSet<String>) {
+    let swept = quarantines(repository).and_then(|left| {
+        let objects = repository.open_dir("objects")?;
+        left.difference(before).try_for_each(|name| objects.remove_dir_all(name))
+    });
+    if let Err(error) = swept {
+        tracing::error!(%error, "could not sweep what a killed push left behind");
+    }
+}
