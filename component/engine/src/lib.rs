@@ -15,6 +15,7 @@ mod chunk_file;
 mod clock_cache;
 mod engine;
 mod error;
+mod hex;
 mod limits;
 pub mod object;
 pub mod odb;

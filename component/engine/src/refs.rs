@@ -124,5 +124,19 @@ impl<S: Storage> Repository<S> {
 
 /// Whether a name may be one of a ref, and so a path below the repository.
 pub(crate) fn is_valid_name(name: &BStr) -> bool {
-    gix_validate::reference::name(name).is_ok()
+    is_plain(name) || gix_validate::reference::name(name).is_ok()
+}
+
+/// Whether a name is one of the many that are valid at first sight.
+fn is_plain(name: &[u8]) -> bool {
+    let mut before = b'/';
+    for byte in name {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => {}
+            b'/' if before != b'/' => {}
+            _ => return false,
+        }
+        before = *byte;
+    }
+    before != b'/' && name.starts_with(b"refs/")
 }

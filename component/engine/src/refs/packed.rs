@@ -5,6 +5,7 @@ use gitwasi_wire::Oid;
 
 use super::Peeled;
 use super::lines::Lines;
+use crate::hex;
 use crate::storage::{BLOCK_SIZE, CachedFile, Storage};
 use crate::{Error, Repository, Result};
 
@@ -108,8 +109,8 @@ impl<S: Storage> PackedRefs<S> {
                 let peeled = self.unpeeled(&name);
                 return Ok(Some((name, oid, peeled)));
             };
-            if let Some(hex) = line.strip_prefix(b"^") {
-                let peeled = Oid::from_hex(hex).filter(|_| hex.len() == self.hex_len);
+            if let Some(digits) = line.strip_prefix(b"^") {
+                let peeled = hex::decode(digits).filter(|_| digits.len() == self.hex_len);
                 let peeled = peeled.ok_or_else(bad)?;
                 let (name, oid) = cursor.held.take().ok_or_else(bad)?;
                 cursor.offset = lines.offset();
@@ -160,7 +161,7 @@ fn bad() -> Error {
 }
 
 fn parse(line: &[u8], hex_len: usize) -> Option<(&BStr, Oid)> {
-    let (hex, rest) = line.split_at_checked(hex_len)?;
+    let (digits, rest) = line.split_at_checked(hex_len)?;
     let name = rest.strip_prefix(b" ")?.as_bstr();
-    Some((name, Oid::from_hex(hex)?))
+    Some((name, hex::decode(digits)?))
 }

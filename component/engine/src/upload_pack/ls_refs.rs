@@ -7,6 +7,7 @@ use gitwasi_wire::pkt_line;
 
 use super::line;
 use super::output::{Output, Response};
+use crate::hex;
 use crate::refs::{Ref, Resolved, is_hidden};
 use crate::repository::LsRefsUnborn;
 use crate::storage::Storage;
@@ -35,11 +36,14 @@ pub(super) async fn serve<S: Storage, O: Output>(
         arguments.prefixes.is_empty()
             || arguments.prefixes.iter().any(|prefix| name.starts_with(prefix))
     };
+    let mut text = Vec::new();
     if matches(b"HEAD") && !is_hidden(BStr::new("HEAD"), &config.hide_refs) {
         match repository.resolve_ref(BStr::new("HEAD")).await? {
-            Some(Resolved::Ref(head)) => write(repository, &arguments, &head, response).await?,
+            Some(Resolved::Ref(head)) => {
+                write(repository, &arguments, &head, &mut text, response).await?
+            }
             Some(Resolved::Unborn(target)) if arguments.unborn && arguments.symrefs => {
-                let mut text = b"unborn HEAD symref-target:".to_vec();
+                text.extend_from_slice(b"unborn HEAD symref-target:");
                 text.extend_from_slice(&target);
                 text.push(b'\n');
                 line(&text, response.buffer())?;
@@ -50,7 +54,7 @@ pub(super) async fn serve<S: Storage, O: Output>(
     let mut refs = repository.refs(&arguments.prefixes).await?;
     while let Some(found) = refs.next().await? {
         if !is_hidden(found.name.as_bstr(), &config.hide_refs) {
-            write(repository, &arguments, &found, response).await?;
+            write(repository, &arguments, &found, &mut text, response).await?;
         }
     }
     pkt_line::flush(response.buffer());
@@ -86,10 +90,11 @@ async fn write<S: Storage, O: Output>(
     repository: &Repository<S>,
     arguments: &Arguments,
     found: &Ref,
+    text: &mut Vec<u8>,
     response: &mut Response<'_, O>,
 ) -> Result<()> {
-    let mut text = Vec::with_capacity(160);
-    found.oid.write_hex(&mut text);
+    text.clear();
+    hex::append(&found.oid, text);
     text.push(b' ');
     text.extend_from_slice(&found.name);
     if arguments.symrefs
@@ -102,9 +107,9 @@ async fn write<S: Storage, O: Output>(
         && let Some(peeled) = found.peel(repository).await?
     {
         text.extend_from_slice(b" peeled:");
-        peeled.write_hex(&mut text);
+        hex::append(&peeled, text);
     }
     text.push(b'\n');
-    line(&text, response.buffer())?;
+    line(text, response.buffer())?;
     response.flush_if_full().await
 }
