@@ -9,7 +9,7 @@
 //!
 //! git reads the configuration of the repository it serves, and a configuration can name
 //! programs: hooks, `core.fsmonitor`, `gpg.program`, `tar.*.command`, and whatever the next
-//! version of git adds. The list of overrides in [`environment`](self) turns the known ones off,
+//! version of git adds. The overrides in `environment.rs` turn the known ones off,
 //! but the barrier is landlock: the right to execute exists for git's own files only, so a
 //! program that is not git's cannot start, whatever names it. Without landlock
 //! ([`Mode::Off`], or [`Mode::BestEffort`] on an old kernel) only the overrides are left.

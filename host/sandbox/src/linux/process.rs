@@ -77,15 +77,17 @@ impl Drop for Process {
         if !matches!(reap(group, pidfd.as_fd()), Ok(None)) {
             return;
         }
-        // A killed process ends when it is next scheduled, mostly a moment from now.
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move { wait(group, &pidfd).await })),
-            Err(_) => {
-                let started = Started { pid: group, pidfd: pidfd.into_inner() };
-                std::thread::spawn(move || wait_blocking(&started));
-            }
-        }
+        // A killed process ends when it is next scheduled, mostly a moment from now. A thread sees
+        // to it and not a task, which would go with its runtime.
+        let started = Started { pid: group, pidfd: pidfd.into_inner() };
+        in_a_thread(move || drop(wait_blocking(&started)));
     }
+}
+
+/// Where no thread can be made, what it would have reaped stays a zombie.
+fn in_a_thread(reap: impl FnOnce() + Send + 'static) {
+    const STACK: usize = 64 << 10;
+    let _ = std::thread::Builder::new().name("git-reaper".into()).stack_size(STACK).spawn(reap);
 }
 
 async fn wait(group: Pid, pidfd: &AsyncFd<OwnedFd>) -> io::Result<Exit> {
