@@ -1,0 +1,69 @@
+//! The client goes away.
+
+use std::time::Duration;
+
+use e2e::http::pkt_line;
+use e2e::tree::Tree;
+use e2e::{Request, process};
+
+use crate::{assert_nothing_is_left, fetch, git_processes, large};
+
+#[test]
+fn in_mid_clone_leaves_no_process() {
+    let (world, repository, server) = large();
+    let before = Tree::read(repository.path());
+    for _ in 0..3 {
+        let transfer = server.connect().transfer(&fetch(&repository, "big")).until(100_000);
+        assert_eq!(transfer.so_far().status, 200);
+        assert!(!git_processes(&server, world.root()).is_empty());
+        drop(transfer);
+        assert_nothing_is_left(&server, world.root());
+    }
+    before.assert_unchanged(repository.path());
+}
+
+#[test]
+fn before_the_first_byte_of_a_pack_leaves_no_process() {
+    let (world, repository, server) = large();
+    let before = Tree::read(repository.path());
+    for _ in 0..5 {
+        let mut connection = server.connect();
+        connection.send(&fetch(&repository, "big").bytes()).unwrap();
+        drop(connection);
+        assert_nothing_is_left(&server, world.root());
+    }
+    before.assert_unchanged(repository.path());
+}
+
+#[test]
+fn in_mid_push_leaves_the_repository_as_it_was() {
+    let (world, repository, server) = large();
+    let big = repository.oid("big");
+    let pack = repository.git().feed(["pack-objects", "--stdout", "--revs", "-q"], big.as_bytes());
+    let pack = pack.succeeded().stdout;
+    let command = pkt_line(&format!("{} {big} refs/heads/new\0report-status", "0".repeat(40)));
+    let body = [command.as_bytes(), b"0000", &pack].concat();
+    let target = world.empty("target.git");
+    let before = Tree::read(target.path());
+    let request = Request::service("/target.git", "git-receive-pack", &body).bytes();
+    let chunked = Request::service("/target.git", "git-receive-pack", b"").chunked(&body, 50_000);
+    for (bytes, ends) in [(&request, false), (&chunked.bytes(), false), (&request, true)] {
+        // Inside the head, at the start of the pack, in the middle of it.
+        for part in [300, 500, bytes.len() / 2, bytes.len() - 10] {
+            let mut connection = server.connect();
+            let _ = connection.send(&bytes[..part]);
+            if part > 1000 {
+                process::eventually(Duration::from_secs(10), || {
+                    !git_processes(&server, world.root()).is_empty()
+                });
+            }
+            if ends {
+                connection.finish_sending();
+                assert_ne!(connection.response("POST").status, 200);
+            }
+            drop(connection);
+            assert_nothing_is_left(&server, world.root());
+            before.assert_unchanged(target.path());
+        }
+    }
+}

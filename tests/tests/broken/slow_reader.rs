@@ -1,0 +1,34 @@
+//! A client that takes its time gets everything all the same.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::{LARGE, fetch, large};
+
+#[test]
+fn pausing_past_idle_expiry_gets_everything() {
+    let (_world, repository, server) = large();
+    let transfer = server.connect().transfer(&fetch(&repository, "big")).until(10_000);
+    // Longer than an instance without requests is kept, and than its deadline of a second.
+    thread::sleep(Duration::from_secs(8));
+    let response = transfer.finish().expect(200);
+    assert!(response.body.len() > LARGE);
+    assert!(response.body.ends_with(b"0000"), "the last flush-pkt");
+}
+
+#[test]
+fn dripping_gets_everything() {
+    let (_world, repository, server) = large();
+    let mut connection = server.connect();
+    connection.send(&fetch(&repository, "main").bytes()).unwrap();
+    let head = connection.head();
+    assert_eq!(head.status, 200);
+    let mut raw = Vec::new();
+    while !raw.ends_with(b"0\r\n\r\n") {
+        let bytes = connection.read_some(64).unwrap();
+        assert!(!bytes.is_empty());
+        raw.extend(bytes);
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(raw.windows(4).any(|window| window == b"PACK"));
+}

@@ -1,0 +1,157 @@
+//! Starting, and the errors that stop it.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use e2e::server::Gitwasi;
+use e2e::{Request, Setup, World, process};
+
+use crate::{assert_one_line, gitwasi};
+
+#[test]
+fn prints_the_root_the_address_and_a_clone_command_that_works() {
+    let world = World::default();
+    let repository = world.small("app.git");
+    let server = world.serve_gitwasi(&Setup::default());
+    let printed = server.printed();
+    assert!(printed.contains(world.root().to_str().unwrap()), "{printed}");
+    assert!(printed.contains(&format!("http://{}/", server.address())), "{printed}");
+    let command = &printed[printed.find("git clone ").unwrap()..];
+    let url = command.lines().next().unwrap().split(' ').nth(2).unwrap();
+    world.git().run(["clone", "--quiet", "--mirror", url, "copy"]);
+    assert_eq!(world.clone_at("copy").refs(), repository.refs());
+}
+
+#[test]
+fn listens_in_well_under_a_second() {
+    let world = World::default();
+    world.small("app.git");
+    let fastest = (0..5).map(|_| world.serve_gitwasi(&Setup::default()).started_in()).min();
+    assert!(fastest.unwrap() < Duration::from_millis(500), "{fastest:?}");
+}
+
+#[test]
+fn serves_the_working_directory_without_a_root() {
+    let world = World::default();
+    world.small("app.git");
+    let mut command = std::process::Command::new(e2e::server::gitwasi_binary());
+    command.args(["--listen", "127.0.0.1:0"]).current_dir(world.root());
+    let server = Gitwasi::of_command(command).unwrap();
+    assert!(server.printed().contains(world.root().to_str().unwrap()), "{server:?}");
+}
+
+#[test]
+fn serves_a_root_that_is_itself_a_repository() {
+    let world = World::default();
+    let repository = world.small("app.git");
+    let setup = Setup::default();
+    let server = Gitwasi::start(repository.path(), &setup);
+    let printed = server.printed();
+    let url = printed[printed.find("git clone ").unwrap()..].split_whitespace().nth(2).unwrap();
+    world.git().run(["clone", "--quiet", "--mirror", url, "copy"]);
+    assert_eq!(world.clone_at("copy").refs(), repository.refs());
+}
+
+#[test]
+fn several_listeners_all_serve() {
+    let world = World::default();
+    world.small("app.git");
+    let listen = ["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--listen", "[::1]:0"];
+    let server = world.serve_gitwasi(&Setup::default().arguments(listen));
+    assert_eq!(server.addresses().len(), 3, "{server:?}");
+    for &address in server.addresses() {
+        let _ = e2e::Connection::open(address).ask(&Request::get("/app.git/HEAD")).expect(200);
+    }
+}
+
+#[test]
+fn open_pushes_are_said_loudly() {
+    let world = World::default();
+    world.small("app.git");
+    let server = world.serve_gitwasi(&Setup::default().allow_push());
+    let loud = || format!("{}{}", server.printed(), server.log()).contains("WARNING");
+    assert!(process::eventually(Duration::from_secs(5), loud), "{server:?}");
+}
+
+#[test]
+fn taken_port_is_one_line() {
+    let world = World::default();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let outcome = gitwasi([world.root().to_str().unwrap(), "--listen", &address], "");
+    assert_one_line(&outcome, &[&address, "in use"]);
+}
+
+#[test]
+fn missing_root_is_one_line() {
+    let outcome = gitwasi(["/nowhere/at/all", "--listen", "127.0.0.1:0"], "");
+    assert_one_line(&outcome, &["/nowhere/at/all"]);
+}
+
+#[test]
+fn root_that_is_a_file_is_one_line() {
+    let world = World::default();
+    let file = world.beside("file");
+    std::fs::write(&file, "").unwrap();
+    let outcome = gitwasi([file.to_str().unwrap(), "--listen", "127.0.0.1:0"], "");
+    assert_one_line(&outcome, &[file.to_str().unwrap()]);
+}
+
+#[test]
+fn missing_git_is_one_line() {
+    let world = World::default();
+    let root = world.root().to_str().unwrap();
+    let git = "/nowhere/git";
+    let outcome = gitwasi([root, "--listen", "127.0.0.1:0", "--git", git], "");
+    assert_one_line(&outcome, &["git"]);
+    let mut command = std::process::Command::new(e2e::server::gitwasi_binary());
+    command.args([root, "--listen", "127.0.0.1:0"]).env("PATH", "/nowhere");
+    assert_one_line(&e2e::command::run(&mut command, b""), &["git"]);
+}
+
+#[test]
+fn old_git_is_one_line() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::default();
+    let git = world.beside("git");
+    std::fs::write(&git, "#!/bin/sh\necho git version 1.8.3.1\n").unwrap();
+    std::fs::set_permissions(&git, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let root = world.root().to_str().unwrap();
+    let outcome = gitwasi([root, "--listen", "127.0.0.1:0", "--git", git.to_str().unwrap()], "");
+    assert_one_line(&outcome, &["1.8.3"]);
+}
+
+#[test]
+fn unreadable_access_file_is_one_line() {
+    let world = World::default();
+    let root = world.root().to_str().unwrap();
+    let file = world.beside("access.toml");
+    for text in
+        [None, Some("nonsense"), Some("[users.a]\npassword = \"plain\"\n"), Some("reed = \"x\"\n")]
+    {
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let access = ["--access-file", file.to_str().unwrap()];
+        let outcome = gitwasi([root, "--listen", "127.0.0.1:0"].into_iter().chain(access), "");
+        assert_one_line(&outcome, &["access.toml"]);
+    }
+}
+
+#[test]
+fn nonsense_arguments_exit_with_2() {
+    for arguments in [
+        vec!["--no-such-flag"],
+        vec!["--listen", "nonsense"],
+        vec!["--listen", "127.0.0.1:99999"],
+        vec!["--hooks", "perhaps"],
+        vec!["--fallback", "ftp://x"],
+        vec!["--trusted-proxy", "somewhere"],
+    ] {
+        let world = World::default();
+        let root = world.root().to_str().unwrap().to_owned();
+        let outcome = gitwasi(std::iter::once(&*root).chain(arguments.iter().copied()), "");
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(!outcome.stderr.is_empty());
+    }
+}
