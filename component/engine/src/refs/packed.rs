@@ -101,6 +101,9 @@ impl<S: Storage> PackedRefs<S> {
     /// # Errors
     /// [`Error::Corrupt`] for a line that is none of git's: so does git refuse the whole file.
     pub(super) async fn next(&self, cursor: &mut Cursor) -> Result<Option<(BString, Oid, Peeled)>> {
+        if let Some(found) = self.next_in_block(cursor).await? {
+            return Ok(Some(found));
+        }
         let mut lines = Lines::new(&self.file, cursor.offset);
         loop {
             let Some(line) = lines.next().await? else {
@@ -127,6 +130,36 @@ impl<S: Storage> PackedRefs<S> {
                 return Ok(Some((held, oid_held, peeled)));
             }
         }
+    }
+
+    /// The next ref, if its lines and the byte behind them are in one block, as nearly all are.
+    async fn next_in_block(&self, cursor: &mut Cursor) -> Result<Option<(BString, Oid, Peeled)>> {
+        if cursor.held.is_some() || cursor.offset >= self.file.size() {
+            return Ok(None);
+        }
+        let (block, within) = self.file.block_at(cursor.offset).await?;
+        let rest = &block[within..];
+        let Some(end) = rest.find_byte(b'\n') else { return Ok(None) };
+        let (line, after) = (&rest[..end], &rest[end + 1..]);
+        if line.starts_with(b"#") || line.starts_with(b"^") {
+            return Ok(None);
+        }
+        let (peeled, length) = match after.first() {
+            None => return Ok(None),
+            Some(b'^') => {
+                let Some(digits) = after.get(1..=self.hex_len) else { return Ok(None) };
+                if after.get(self.hex_len + 1) != Some(&b'\n') {
+                    return Ok(None);
+                }
+                (Some(hex::decode(digits).ok_or_else(bad)?), end + self.hex_len + 3)
+            }
+            Some(_) => (None, end + 1),
+        };
+        let (name, oid) = parse(line, self.hex_len).ok_or_else(bad)?;
+        let name = name.to_owned();
+        cursor.offset += length as u64;
+        let peeled = peeled.map_or_else(|| self.unpeeled(&name), Peeled::To);
+        Ok(Some((name, oid, peeled)))
     }
 
     fn unpeeled(&self, name: &BString) -> Peeled {

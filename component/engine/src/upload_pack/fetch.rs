@@ -14,7 +14,7 @@ use super::{line, send_pack, shallow};
 use crate::refs::{Resolved, is_hidden};
 use crate::storage::Storage;
 use crate::walk::Walk;
-use crate::{Repository, Result};
+use crate::{Error, Repository, Result};
 
 /// Answers a `fetch` command.
 pub(super) async fn serve<S: Storage, O: Output>(
@@ -23,7 +23,8 @@ pub(super) async fn serve<S: Storage, O: Output>(
     response: &mut Response<'_, O>,
 ) -> Result<()> {
     let arguments = parse(repository, lines).await?;
-    if arguments.wants.is_empty() {
+    // Without wants, waiting for `done` asks for acknowledgments only (a push that negotiates).
+    if arguments.wants.is_empty() && !arguments.wait_for_done {
         return Ok(());
     }
     let mut walk = Walk::new(repository).await?;
@@ -71,7 +72,7 @@ async fn acknowledge<S: Storage, O: Output>(
     if common.oids.is_empty() {
         line(b"NAK\n", response.buffer())?;
     }
-    for oid in &common.acknowledged {
+    for oid in &common.oids {
         line(format!("ACK {oid}\n").as_bytes(), response.buffer())?;
     }
     if !arguments.wait_for_done && common.suffices(walk, &arguments.wants).await? {
@@ -105,7 +106,7 @@ async fn parse<S: Storage>(repository: &Repository<S>, lines: &[&[u8]]) -> Resul
                 } else if let Some(name) = line.strip_prefix(b"want-ref ")
                     && config.allow_ref_in_want
                 {
-                    let unknown = || malformed(&format!("unknown ref {}", name.as_bstr()));
+                    let unknown = || Error::Malformed(format!("unknown ref {}", name.as_bstr()));
                     if is_hidden(name.as_bstr(), &config.hide_refs) {
                         return Err(unknown());
                     }

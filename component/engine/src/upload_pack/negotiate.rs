@@ -16,8 +16,6 @@ use crate::walk::{Node, Walk};
 pub(super) struct Common {
     /// Those that tell something new, in the client's order.
     pub(super) oids: Vec<Oid>,
-    /// All of them, in the client's order.
-    pub(super) acknowledged: Vec<Oid>,
     they_have: HashSet<Node>,
     oldest: Option<u64>,
 }
@@ -30,7 +28,6 @@ impl Common {
         have: &Oid,
     ) -> Result<bool> {
         let Some(node) = walk.find(have).await? else { return Ok(false) };
-        self.acknowledged.push(*have);
         let mut known = false;
         if walk.header(node).await?.0 == Kind::Commit {
             known = !self.they_have.insert(node);

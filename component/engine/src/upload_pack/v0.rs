@@ -146,11 +146,10 @@ async fn check_wants<S: Storage>(
     let mut range = Range::default();
     for want in wants.iter().filter(|want| missing.contains(want)) {
         let refused = || malformed(&format!("not our ref {want}"));
-        let node = walk.find(want).await?.ok_or_else(refused)?;
-        if walk.header(node).await?.0 != crate::object::Kind::Commit {
-            return Err(refused());
-        }
-        range.include.push(node);
+        walk.find(want).await?.ok_or_else(refused)?;
+        // Git asks its rev-list, which knows commits only: trees and blobs pass, and clients with
+        // partial clones depend on it.
+        range.include.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node));
     }
     for tip in tips {
         range.exclude.extend(walk.peel_to_commit(&tip).await?.map(|(_, node)| node));
