@@ -117,16 +117,29 @@ impl Repository {
     }
 
     /// Fills it with three commits on `main`, a branch `side`, the tag `light` and the annotated
-    /// tag `v1`.
+    /// tag `v1`; one process, because nearly every test starts with it.
     #[track_caller]
     pub fn small(self) -> Self {
-        self.commit("main", "README", b"hello\n");
-        self.commit("main", "src/lib.rs", b"pub fn one() {}\n");
-        self.commit("main", "src/lib.rs", b"pub fn one() {}\npub fn two() {}\n");
-        self.git.run(["branch", "side", "main~1"]);
-        self.commit("side", "side", b"another way\n");
-        self.git.run(["tag", "light", "main~2"]);
-        self.git.run(["tag", "-a", "-m", "the first", "v1", "main"]);
+        let one = "pub fn one() {}\n";
+        let two = format!("{one}pub fn two() {{}}\n");
+        let mut stream = String::new();
+        for (mark, branch, from, file, content) in [
+            (1, "main", 0, "README", "hello\n"),
+            (2, "main", 1, "src/lib.rs", one),
+            (3, "main", 2, "src/lib.rs", &two),
+            (4, "side", 2, "side", "another way\n"),
+        ] {
+            let name = format!("refs/heads/{branch}");
+            stream.push_str(&marked_commit_head(&name, &format!("change {file}"), Some(mark)));
+            if from > 0 {
+                let _ = writeln!(stream, "from :{from}");
+            }
+            let _ = writeln!(stream, "M 644 inline {file}\ndata {}\n{content}", content.len());
+        }
+        stream.push_str("reset refs/tags/light\nfrom :1\n\n");
+        let _ =
+            writeln!(stream, "tag v1\nfrom :3\ntagger {WHO} {}\ndata 10\nthe first\n", git::DATE);
+        self.import(stream.as_bytes());
         self
     }
 
@@ -227,7 +240,15 @@ impl Repository {
     }
 }
 
+/// Who makes every commit of these tests.
+const WHO: &str = "A U Thor <author@example.com>";
+
 fn commit_head(name: &str, message: &str) -> String {
-    let (who, date) = ("A U Thor <author@example.com>", git::DATE);
-    format!("commit {name}\ncommitter {who} {date}\ndata {}\n{message}\n", message.len())
+    marked_commit_head(name, message, None)
+}
+
+fn marked_commit_head(name: &str, message: &str, mark: Option<u32>) -> String {
+    let mark = mark.map(|mark| format!("mark :{mark}\n")).unwrap_or_default();
+    let length = message.len();
+    format!("commit {name}\n{mark}committer {WHO} {}\ndata {length}\n{message}\n", git::DATE)
 }
