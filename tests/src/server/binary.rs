@@ -32,10 +32,6 @@ fn build() -> PathBuf {
         .find(|directory| !directory.ends_with("deps"))
         .expect("the directory of the profile");
     let target = profile.parent().expect("the target directory");
-    let name = match profile.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(name) => name,
-    };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What `cargo test` set for this process would look like a change to build scripts.
     for (variable, _) in std::env::vars_os() {
@@ -45,7 +41,12 @@ fn build() -> PathBuf {
         }
     }
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    cargo.args(["build", "--package", "gitwasi", "--bin", "gitwasi", "--profile", name]);
+    // The README's commands, and not `--package gitwasi`: that selects fewer features, and
+    // everything large would be compiled once more.
+    match profile.file_name().and_then(|name| name.to_str()) {
+        Some("release") => cargo.args(["build", "--release", "--bin", "gitwasi"]),
+        _ => cargo.args(["test", "--no-run", "--quiet"]),
+    };
     cargo.arg("--target-dir").arg(target);
     let shown = command::show(&cargo);
     let status = cargo.status().unwrap_or_else(|error| panic!("{shown}: {error}"));
