@@ -137,7 +137,6 @@ fn what_the_configuration_asks_for() {
         ("uploadpack.allowTipSHA1InWant", "true"),
         ("uploadpack.allowReachableSHA1InWant", "true"),
         ("uploadpack.allowAnySHA1InWant", "true"),
-        ("uploadpack.allowSidebandAll", "true"),
         ("transfer.hideRefs", "refs/tags"),
         ("uploadpack.hideRefs", "!refs/tags/v7"),
         ("transfer.hideRefs", "refs/heads/side"),

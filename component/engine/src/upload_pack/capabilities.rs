@@ -3,7 +3,8 @@
 //! Spec: gitprotocol-capabilities(5); gitprotocol-v2(5), "Capabilities"
 //!
 //! # Deviation
-//! `packfile-uris`, `session-id` and `object-info` are not advertised: they are not done.
+//! `sideband-all`, `packfile-uris`, `session-id`, `object-info` and `bundle-uri` are not advertised,
+//! whatever the configuration says: they are not done yet.
 
 use gitwasi_wire::pkt_line;
 
@@ -23,11 +24,8 @@ pub(super) fn v2(config: &Config, out: &mut Vec<u8>) -> Result<()> {
         out,
     )?;
     let mut fetch = "fetch=shallow wait-for-done".to_owned();
-    for (on, name) in [
-        (config.allow_filter, " filter"),
-        (config.allow_ref_in_want, " ref-in-want"),
-        (config.allow_sideband_all, " sideband-all"),
-    ] {
+    for (on, name) in [(config.allow_filter, " filter"), (config.allow_ref_in_want, " ref-in-want")]
+    {
         if on {
             fetch.push_str(name);
         }
