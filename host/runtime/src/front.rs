@@ -217,7 +217,7 @@ mod tests {
     /// What the front can reach is what it imports: a new import is a visible change.
     #[test]
     fn the_front_imports_what_its_snapshot_says() {
-        let engine = engine::runner(1, 1 << 20).unwrap();
+        let engine = engine::runner(1, 64 << 20).unwrap();
         // SAFETY: as in `FrontBuilder::load`.
         #[allow(unsafe_code)]
         let component = unsafe { Component::deserialize(&engine, FRONT) }.unwrap();

@@ -38,14 +38,25 @@ async fn serve(options: Options) -> Outcome {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = Listener::bind(&addresses, ConnectionLimits::default()).await?;
     announce(&options, &root, &base_path, &listener)?;
-    let shutdown = async move {
+    let (asked, shutdown) = tokio::sync::oneshot::channel();
+    let mut told = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
     let grace = options.shutdown_grace.map_or(DEFAULT_GRACE, Duration::from_secs);
-    listener.serve(service, shutdown, grace).await;
+    let serving = listener.serve(service, async { drop(shutdown.await) }, grace);
+    let hurry = async {
+        told().await;
+        let _ = asked.send(());
+        // Whoever asks a second time does not want to wait for the grace period.
+        told().await;
+    };
+    tokio::select! {
+        () = serving => {}
+        () = hurry => tracing::warn!("asked again: ending at once"),
+    }
     Ok(())
 }
 

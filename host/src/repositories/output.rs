@@ -20,9 +20,9 @@ use super::quarantine::Push;
 /// How many bytes are read of git's output at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// How long git may take to clean up after a push that was broken off, at each of two steps.
-/// Together with what it takes to kill it, no process is left after one second.
-const PATIENCE: Duration = Duration::from_millis(350);
+/// How long git may take to clean up after a push that was broken off. Together with what it takes
+/// to kill it, no process is left after one second.
+const PATIENCE: Duration = Duration::from_millis(600);
 
 /// The output of one git process.
 pub(crate) struct Output {
@@ -174,8 +174,8 @@ impl Reading {
         }
     }
 
-    /// Ends git: by the end of its input, then by a signal that it can clean up after, then by one
-    /// that it cannot.
+    /// Ends git: by the end of its input, after which it cleans up; then by a signal, after which
+    /// nobody does but the sweep. (No signal makes git remove the quarantine of a push.)
     async fn wind_down(mut self) {
         self.process.held.stop_request();
         // A git whose output nobody reads stops.
@@ -186,10 +186,6 @@ impl Reading {
         let mut exit = None;
         if push.is_some() {
             exit = tokio::time::timeout(PATIENCE, child.wait()).await.ok();
-            if exit.is_none() {
-                child.terminate();
-                exit = tokio::time::timeout(PATIENCE, child.wait()).await.ok();
-            }
         }
         if exit.is_none() {
             child.kill();

@@ -43,9 +43,10 @@ impl Processes {
         request: Option<Body>,
         push: Option<Push>,
     ) -> Result<Body, ErrorCode> {
+        let requested = request.is_some();
         let started = async {
             let mut output = self.start(context, job, request, push).await?;
-            output.begin().await.map_err(|ended| failed(context, ended))?;
+            output.begin().await.map_err(|ended| failed(context, ended, requested))?;
             Ok(output.boxed_unsync())
         };
         tokio::select! {
@@ -124,8 +125,14 @@ impl Held {
     }
 }
 
-fn failed(context: &RequestContext, ended: Ended) -> ErrorCode {
+/// Why git has not answered. Its own `die` is exit code 128; what makes it die on a request before
+/// it has said a word is the request, as a repository that it cannot read has failed to advertise.
+fn failed(context: &RequestContext, ended: Ended, requested: bool) -> ErrorCode {
+    const DIED: Exit = Exit::Code(128);
     match ended {
+        Ended::Exit(DIED) if requested => {
+            ErrorCode::Malformed("git died of the request, see its message".to_owned())
+        }
         Ended::Exit(exit) => {
             tracing::debug!(request = context.id, %exit, "git ended without an answer");
             ErrorCode::Internal(format!("git ended with {exit} before it answered"))
