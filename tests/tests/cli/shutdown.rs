@@ -69,6 +69,20 @@ fn transfer_past_the_grace_is_broken_off_and_seen_to_be() {
 }
 
 #[test]
+fn second_signal_ends_at_once() {
+    let (world, repository, mut server) = world(&Setup::default());
+    let address = server.address();
+    let transfer = Connection::open(address).transfer(&fetch(&repository)).until(10_000);
+    server.signal(Signal::INT);
+    process::eventually(Duration::from_secs(5), || TcpStream::connect(address).is_err());
+    server.signal(Signal::INT);
+    server.wait(Duration::from_secs(3));
+    assert!(matches!(transfer.finish().ending, Ending::Broken(_)));
+    let gone = || process::working_in(world.root()).is_empty();
+    assert!(process::eventually(Duration::from_secs(1), gone), "a git process is left");
+}
+
+#[test]
 fn killed_server_leaves_no_git_process() {
     let (world, repository, server) = world(&Setup::default());
     let transfer = Connection::open(server.address()).transfer(&fetch(&repository)).until(10_000);
