@@ -22,7 +22,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// How long git may take to clean up after a push that was broken off. Together with what it takes
 /// to kill it, no process is left after one second.
-const PATIENCE: Duration = Duration::from_millis(600);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The output of one git process.
 pub(crate) struct Output {
@@ -165,7 +165,7 @@ impl Reading {
         }
         let mut process = self.process;
         let exit = process.child.wait().await.map_err(Ended::Io)?;
-        if let (Some(push), Exit::Code(_)) = (&mut process.push, exit) {
+        if let (Some(push), true) = (&mut process.push, exit.success()) {
             push.cleaned_up();
         }
         match exit.success() {
@@ -182,17 +182,11 @@ impl Reading {
         let drained = tokio::spawn(async move {
             let _ = tokio::io::copy(&mut self.stdout, &mut tokio::io::sink()).await;
         });
-        let Process { mut child, held, mut push } = self.process;
-        let mut exit = None;
-        if push.is_some() {
-            exit = tokio::time::timeout(PATIENCE, child.wait()).await.ok();
-        }
-        if exit.is_none() {
+        let Process { mut child, held, push } = self.process;
+        let patience = if push.is_some() { PATIENCE } else { Duration::ZERO };
+        if tokio::time::timeout(patience, child.wait()).await.is_err() {
             child.kill();
-            exit = Some(child.wait().await);
-        }
-        if let (Some(push), Some(Ok(Exit::Code(_)))) = (&mut push, exit) {
-            push.cleaned_up();
+            let _ = child.wait().await;
         }
         drained.abort();
         // In this order: the slot is free when the repository is as it was.

@@ -25,7 +25,7 @@ struct UnderWay {
     pushes: usize,
     /// The quarantines that were there before the first of them: not ours to sweep.
     before: HashSet<String>,
-    /// Whether a git was killed.
+    /// Whether a git did not end well.
     dirty: bool,
 }
 
@@ -52,7 +52,7 @@ impl Pushes {
 }
 
 impl Push {
-    /// Notes that git ended by itself, and so has removed its quarantine.
+    /// Notes that git ended well, and so has removed its quarantine.
     pub(crate) fn cleaned_up(&mut self) {
         self.cleaned_up = true;
     }
