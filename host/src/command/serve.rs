@@ -110,9 +110,9 @@ fn build(
 /// A leading slash, and none at the end.
 fn normal_base_path(path: &str) -> Result<String, String> {
     let trimmed = path.trim_matches('/');
-    if trimmed.contains(['?', '#', '%'])
-        || trimmed.split('/').any(|part| matches!(part, "." | ".."))
-    {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "?#%".contains(c);
+    let dots = |part| matches!(part, "." | "..");
+    if trimmed.contains(odd) || trimmed.split('/').any(dots) || trimmed.contains("//") {
         return Err(format!("not a prefix of a URL: {path:?}"));
     }
     Ok(if trimmed.is_empty() { String::new() } else { format!("/{trimmed}") })
