@@ -1,5 +1,7 @@
 //! The example of the library, run as it is and used by the real git client.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on")]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -43,7 +43,7 @@ impl OpenRepository {
             DumbFile::Packs => {
                 let directory = self.directory.try_clone().map_err(internal)?;
                 let list = tokio::task::spawn_blocking(move || packs(&directory));
-                return Ok(Computed::new(full(list.await.map_err(internal)??)));
+                return Ok(Computed::file(full(list.await.map_err(internal)??)));
             }
             DumbFile::Info(name) => format!("objects/info/{name}"),
             DumbFile::LooseObject(oid) => {
@@ -65,7 +65,7 @@ impl OpenRepository {
         command: GitCommand,
     ) -> Result<Arc<dyn File>, ErrorCode> {
         let job = self.job(command, ProtocolVersion::V0)?;
-        Ok(Computed::new(self.shared.processes.run(context, job, None, None).await?))
+        Ok(Computed::file(self.shared.processes.run(context, job, None, None).await?))
     }
 }
 
@@ -91,7 +91,7 @@ fn packs(repository: &Dir) -> Result<String, ErrorCode> {
 struct Computed(Mutex<Option<Body>>);
 
 impl Computed {
-    fn new(body: Body) -> Arc<dyn File> {
+    fn file(body: Body) -> Arc<dyn File> {
         Arc::new(Self(Mutex::new(Some(body))))
     }
 }
@@ -173,10 +173,8 @@ impl http_body::Body for Part {
             Err(error) => return Poll::Ready(Some(Err(BodyError::io(error)))),
         };
         if read == 0 {
-            return Poll::Ready(match this.left {
-                None => None,
-                Some(_) => Some(Err(BodyError::io(io::Error::from(io::ErrorKind::UnexpectedEof)))),
-            });
+            let cut = || Err(BodyError::io(io::Error::from(io::ErrorKind::UnexpectedEof)));
+            return Poll::Ready(this.left.map(|_| cut()));
         }
         let mut chunk = this.buffer.split();
         if let Some(left) = &mut this.left {

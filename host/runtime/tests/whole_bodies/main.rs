@@ -3,6 +3,8 @@
 //! The front runs as it is; on the other side of its sockets stands [`stub`], whose bodies are fed
 //! by the test.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on")]
+
 mod stub;
 
 use std::time::Duration;
