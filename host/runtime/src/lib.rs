@@ -7,7 +7,7 @@
 //!
 //! Two promises are kept here and nowhere else: a response never ends short and looks whole
 //! ([`body`]), and an instance lives at least as long as anything that streams through it
-//! ([`pool`]).
+//! (`pool`).
 
 mod bindings;
 pub mod body;

@@ -1,6 +1,6 @@
 //! Object filters.
 //!
-//! Spec: git-rev-list(1), "--filter=<filter-spec>"
+//! Spec: git-rev-list(1), "--filter=`<filter-spec>`"
 
 use crate::object::Kind;
 use crate::repository::Config;
