@@ -130,7 +130,7 @@ fn announce(
     for address in listener.addresses() {
         writeln!(out, "listening on {address}")?;
     }
-    let name = root.examples(1).pop();
+    let name = root.example();
     let example = name.as_deref().unwrap_or("NAME");
     if let Some(address) = listener.addresses().find(|address| matches!(address, Address::Inet(_)))
     {

@@ -108,17 +108,26 @@ impl Root {
         self.itself.as_deref()
     }
 
-    /// The names of up to `most` repositories directly below the root, for people.
-    pub fn examples(&self, most: usize) -> Vec<String> {
-        if let Some(name) = &self.itself {
-            return vec![name.clone()];
-        }
-        let Ok(entries) = self.directory.entries() else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        names
-            .filter(|name| !name.starts_with('.') && self.enter(name).is_some())
-            .take(most)
-            .collect()
+    /// The name of some repository below the root, for people; looks a few folders deep.
+    pub fn example(&self) -> Option<String> {
+        const DEPTH: usize = 3;
+        self.itself.clone().or_else(|| self.first_below("", DEPTH))
+    }
+
+    fn first_below(&self, folder: &str, depth: usize) -> Option<String> {
+        /// The most entries that are looked at in one folder.
+        const ENTRIES: usize = 256;
+        let depth = depth.checked_sub(1)?;
+        let opened = self.directory.open_dir(if folder.is_empty() { "." } else { folder }).ok()?;
+        let entries = opened.entries().ok()?.take(ENTRIES).flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut paths: Vec<_> = names
+            .filter(|name| !name.starts_with('.'))
+            .map(|name| if folder.is_empty() { name } else { format!("{folder}/{name}") })
+            .collect();
+        paths.sort_unstable();
+        let found = paths.iter().find(|path| self.enter(path).is_some()).cloned();
+        found.or_else(|| paths.iter().find_map(|path| self.first_below(path, depth)))
     }
 
     /// The object directories that a repository borrows from, as far as they are below the root.
