@@ -9,10 +9,13 @@ mod stub;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use gitwasi_runtime::{Body, BodyError, Limits};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use stub::{Stub, get, pack_body, post};
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
 
 /// The version that makes the front copy an advertisement, because it has to put a header before.
 const COPIED: &str = "/copied/info/refs?service=git-upload-pack";
@@ -51,6 +54,20 @@ async fn begun(stub: &Stub, request: Request<Body>) -> Response<Body> {
     response
 }
 
+/// Starts a push whose body comes from the sender, up to where the service has seen some of it.
+async fn begun_push(stub: &Stub) -> (Sender<Result<Bytes, BodyError>>, JoinHandle<Response<Body>>) {
+    let (sender, body) = pack_body();
+    let push = Request::post("/pushed/git-receive-pack")
+        .header("content-type", "application/x-git-receive-pack-request")
+        .body(body)
+        .unwrap();
+    let (front, context) = (stub.front.clone(), stub.context());
+    let pushing = tokio::spawn(async move { front.handle(context, push).await });
+    sender.send(Ok(stub::push_head().into())).await.unwrap();
+    stub.request_begun().await;
+    (sender, pushing)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_breaks_the_bodies_that_the_instance_copies() {
     let stub = Stub::start(small_memory());
@@ -80,17 +97,7 @@ async fn a_trap_does_not_touch_the_bodies_that_the_host_took_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_cuts_the_request_of_a_push_and_the_service_learns_it() {
     let stub = Stub::start(small_memory());
-    let (sender, body) = pack_body();
-    let push = Request::post("/pushed/git-receive-pack")
-        .header("content-type", "application/x-git-receive-pack-request")
-        .body(body)
-        .unwrap();
-    let pushing = tokio::spawn({
-        let (front, context) = (stub.front.clone(), stub.context());
-        async move { front.handle(context, push).await }
-    });
-    sender.send(Ok(stub::push_head().into())).await.unwrap();
-    stub.request_begun().await;
+    let (sender, pushing) = begun_push(&stub).await;
     let trapped = stub.front.handle(stub.context(), trapping_push()).await;
     assert_eq!(trapped.status(), StatusCode::INTERNAL_SERVER_ERROR);
     drop(sender);
@@ -142,17 +149,7 @@ async fn a_service_that_fails_in_the_middle_breaks_the_body() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_cut_is_cut_for_the_service_too() {
     let stub = Stub::start(Limits::default());
-    let (sender, body) = pack_body();
-    let push = Request::post("/pushed/git-receive-pack")
-        .header("content-type", "application/x-git-receive-pack-request")
-        .body(body)
-        .unwrap();
-    let pushing = tokio::spawn({
-        let (front, context) = (stub.front.clone(), stub.context());
-        async move { front.handle(context, push).await }
-    });
-    sender.send(Ok(stub::push_head().into())).await.unwrap();
-    stub.request_begun().await;
+    let (sender, pushing) = begun_push(&stub).await;
     sender.send(Err(BodyError::Incomplete)).await.unwrap();
     assert!(stub.request_ended().await.is_err());
     drop(stub);
