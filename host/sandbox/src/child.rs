@@ -77,13 +77,6 @@ impl Child {
         self.process.wait().await
     }
 
-    /// Asks the whole process group to end (SIGTERM), which lets git remove its lock files and
-    /// temporary files. The quarantine of a push it leaves behind (since git 2.38): that it removes
-    /// only when it ends by itself, as it does at a premature end of its input.
-    pub fn terminate(&mut self) {
-        self.process.terminate();
-    }
-
     /// Kills the whole process group (SIGKILL) now. [`wait`](Child::wait) still tells the exit.
     pub fn kill(&mut self) {
         self.process.kill();

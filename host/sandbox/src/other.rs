@@ -103,19 +103,11 @@ impl Process {
         })
     }
 
-    pub(crate) fn terminate(&mut self) {
-        self.signal(Signal::TERM);
-    }
-
-    pub(crate) fn kill(&mut self) {
-        self.signal(Signal::KILL);
-    }
-
     /// Does nothing once the child has been reaped: `id` is `None` then.
-    fn signal(&mut self, signal: Signal) {
+    pub(crate) fn kill(&mut self) {
         let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         if let Some(group) = group {
-            let _ = kill_process_group(group, signal);
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }

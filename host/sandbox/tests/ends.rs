@@ -117,15 +117,6 @@ async fn a_killed_child_tells_the_signal() {
 }
 
 #[tokio::test]
-async fn a_terminated_child_tells_the_signal_and_leaves_no_process() {
-    let fixture = Fixture::new();
-    let mut child = slow_fetch(&fixture, &policy(false)).await;
-    child.terminate();
-    assert_eq!(child.wait().await.unwrap(), Exit::Signal(15));
-    all_gone_within(Duration::from_secs(1), child.id()).await;
-}
-
-#[tokio::test]
 async fn a_push_that_breaks_off_cleans_up_after_itself() {
     let fixture = Fixture::new();
     let repository = fixture.repository("app");

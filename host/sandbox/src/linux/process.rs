@@ -56,12 +56,6 @@ impl Process {
         end
     }
 
-    pub(crate) fn terminate(&mut self) {
-        if matches!(self.state, State::Running(_)) {
-            let _ = kill_process_group(self.group, Signal::TERM);
-        }
-    }
-
     pub(crate) fn kill(&mut self) {
         if matches!(self.state, State::Running(_)) {
             kill_group(self.group);
