@@ -6,9 +6,11 @@
 mod block_cache;
 mod file;
 pub mod native;
+mod write;
 
 pub use block_cache::BlockCache;
 pub use file::{BLOCK_SIZE, CachedFile};
+pub use write::{StorageWriter, WriteStorage};
 
 /// Something that holds files.
 pub trait Storage: std::fmt::Debug {
@@ -93,6 +95,18 @@ pub enum StorageError {
     /// A directory has more entries than the caller allows.
     #[error("too many entries")]
     TooMany,
+    /// There is something of the name that was to be made.
+    #[error("it exists")]
+    Exists,
+    /// A directory to be removed has entries.
+    #[error("not empty")]
+    NotEmpty,
+    /// There is no room for what was to be written.
+    #[error("no space left")]
+    NoSpace,
+    /// The storage may be read only, or this part of it.
+    #[error("not permitted")]
+    NotPermitted,
     /// Anything else; the text is for the log.
     #[error("{0}")]
     Failed(String),

@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::fs;
 use std::future::Future;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::UNIX_EPOCH;
 
-use super::{DirEntry, Kind, Stat, Storage, StorageError, StorageFile};
+use super::{
+    DirEntry, Kind, Stat, Storage, StorageError, StorageFile, StorageWriter, WriteStorage,
+};
 
 /// The files below one directory.
 #[derive(Debug, Clone)]
@@ -72,6 +74,47 @@ impl Storage for NativeStorage {
     async fn yield_now(&self) {}
 }
 
+impl WriteStorage for NativeStorage {
+    type Writer = NativeFile;
+
+    async fn create_new(&self, path: &str) -> Result<NativeFile, StorageError> {
+        let mut options = fs::OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).open(self.path(path));
+        Ok(NativeFile { file: RefCell::new(file.map_err(error)?) })
+    }
+
+    async fn open_or_create(&self, path: &str) -> Result<NativeFile, StorageError> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = options.open(self.path(path)).map_err(error)?;
+        Ok(NativeFile { file: RefCell::new(file) })
+    }
+
+    async fn create_directory(&self, path: &str) -> Result<(), StorageError> {
+        fs::create_dir(self.path(path)).map_err(error)
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        fs::rename(self.path(from), self.path(to)).map_err(error)
+    }
+
+    async fn link(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        fs::hard_link(self.path(from), self.path(to)).map_err(error)
+    }
+
+    async fn remove_file(&self, path: &str) -> Result<(), StorageError> {
+        fs::remove_file(self.path(path)).map_err(error)
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<(), StorageError> {
+        fs::remove_dir(self.path(path)).map_err(error)
+    }
+
+    async fn sync_directory(&self, path: &str) -> Result<(), StorageError> {
+        fs::File::open(self.path(path)).and_then(|dir| dir.sync_all()).map_err(error)
+    }
+}
+
 /// An open file.
 #[derive(Debug)]
 pub struct NativeFile {
@@ -89,6 +132,22 @@ impl StorageFile for NativeFile {
         let mut bytes = Vec::with_capacity(length);
         (&mut *file).take(length as u64).read_to_end(&mut bytes).map_err(error)?;
         Ok(bytes)
+    }
+}
+
+impl StorageWriter for NativeFile {
+    async fn write_at(&self, offset: u64, bytes: Vec<u8>) -> Result<(), StorageError> {
+        let mut file = self.file.borrow_mut();
+        file.seek(SeekFrom::Start(offset)).map_err(error)?;
+        file.write_all(&bytes).map_err(error)
+    }
+
+    async fn set_size(&self, size: u64) -> Result<(), StorageError> {
+        self.file.borrow().set_len(size).map_err(error)
+    }
+
+    async fn sync(&self) -> Result<(), StorageError> {
+        self.file.borrow().sync_all().map_err(error)
     }
 }
 
@@ -134,6 +193,10 @@ fn error(error: std::io::Error) -> StorageError {
         ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::InvalidFilename => {
             StorageError::WrongKind
         }
+        ErrorKind::AlreadyExists => StorageError::Exists,
+        ErrorKind::DirectoryNotEmpty => StorageError::NotEmpty,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StorageError::NoSpace,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StorageError::NotPermitted,
         _ => StorageError::Failed(error.to_string()),
     }
 }
