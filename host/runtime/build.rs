@@ -1,9 +1,12 @@
-//! Builds the front component and compiles it ahead of time, so that the host starts at once.
+//! Builds the components, composes them and compiles them ahead of time, so that the host starts at
+//! once.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
+#[path = "src/compose.rs"]
+mod compose;
 #[path = "src/engine.rs"]
 mod engine;
 
@@ -11,20 +14,40 @@ const TARGET: &str = "wasm32-wasip2";
 
 fn main() {
     let workspace = Path::new(&variable("CARGO_MANIFEST_DIR")).join("../..");
-    for folder in ["component/front", "component/wire", "wit", "Cargo.toml"] {
+    for folder in ["access", "component", "wit", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(folder).display());
     }
-    println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=src/engine.rs");
+    for file in ["build.rs", "src/compose.rs", "src/engine.rs"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
 
     require_target();
-    let wasm = build(&workspace, "gitwasi-front");
-    let compiled = engine::compiler(&variable("TARGET"))
-        .and_then(|compiler| compiler.precompile_component(&std::fs::read(&wasm)?))
-        .unwrap_or_else(|error| fail(&format!("cannot compile {}: {error:?}", wasm.display())));
-    let output = PathBuf::from(variable("OUT_DIR")).join("front.cwasm");
-    if let Err(error) = std::fs::write(&output, compiled) {
-        fail(&format!("cannot write {}: {error}", output.display()));
+    let parts = compose::Parts {
+        front: build(&workspace, "gitwasi-front"),
+        repositories: build(&workspace, "gitwasi-repositories"),
+        defaults: build(&workspace, "gitwasi-defaults"),
+    };
+    let composed = |composed: Result<Vec<u8>, _>| {
+        composed.unwrap_or_else(|error| fail(&format!("cannot compose the components: {error}")))
+    };
+    let self_contained = composed(compose::self_contained(&parts));
+    write("gitwasi.wasm", &self_contained);
+    write("engine.cwasm", &compile(&composed(compose::with_engine(&parts))));
+    write("front.cwasm", &compile(&parts.front));
+}
+
+/// Compiles a component for the machine that the host is built for.
+fn compile(component: &[u8]) -> Vec<u8> {
+    engine::compiler(&variable("TARGET"))
+        .and_then(|compiler| compiler.precompile_component(component))
+        .unwrap_or_else(|error| fail(&format!("cannot compile a component: {error:?}")))
+}
+
+/// Writes what `src/` embeds.
+fn write(name: &str, bytes: &[u8]) {
+    let path = PathBuf::from(variable("OUT_DIR")).join(name);
+    if let Err(error) = std::fs::write(&path, bytes) {
+        fail(&format!("cannot write {}: {error}", path.display()));
     }
 }
 
@@ -43,8 +66,8 @@ fn require_target() {
     }
 }
 
-/// Builds a component of this workspace and returns where it is.
-fn build(workspace: &Path, package: &str) -> PathBuf {
+/// Builds a component of this workspace.
+fn build(workspace: &Path, package: &str) -> Vec<u8> {
     // A folder of its own: the build that runs this script holds the lock on the usual one.
     let target_dir = PathBuf::from(variable("OUT_DIR")).join("component");
     let built = Command::new(variable("CARGO"))
@@ -65,7 +88,9 @@ fn build(workspace: &Path, package: &str) -> PathBuf {
         _ => fail(&format!("the component {package} did not build")),
     }
     let file = format!("{}.wasm", package.replace('-', "_"));
-    target_dir.join(TARGET).join("component").join(file)
+    let file = target_dir.join(TARGET).join("component").join(file);
+    std::fs::read(&file)
+        .unwrap_or_else(|error| fail(&format!("cannot read {}: {error}", file.display())))
 }
 
 fn variable(name: &str) -> String {

@@ -37,10 +37,11 @@ pub(crate) fn runner(instances: u32, memory_bytes: usize) -> Result<Engine> {
     use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
     let mut pool = PoolingAllocationConfig::new();
+    // With the engine behind it, the front is two components, each of several core instances.
     pool.total_component_instances(instances)
-        .total_core_instances(instances * 4)
-        .total_memories(instances)
-        .total_tables(instances * 4)
+        .total_core_instances(instances * 12)
+        .total_memories(instances * 2)
+        .total_tables(instances * 12)
         .total_stacks(instances * 4)
         .max_memory_size(memory_bytes)
         .max_unused_warm_slots(8);

@@ -1,5 +1,6 @@
 //! The front component, ready to answer requests.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ use crate::state::{InFlight, Sockets, State};
 /// The front component, compiled by the build script.
 static FRONT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front.cwasm"));
 
+/// The front with the engine behind it, compiled by the build script.
+static FRONT_WITH_ENGINE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine.cwasm"));
+
+/// The component that runs on any host of `wasi:http` components: front, engine and defaults.
+pub static SELF_CONTAINED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gitwasi.wasm"));
+
 /// How often a guest that computes is interrupted.
 const EPOCH: Duration = Duration::from_millis(10);
 
@@ -39,8 +46,10 @@ pub enum FrontError {
 
 /// What a [`Front`] is made of.
 pub struct FrontBuilder {
-    /// Opens repositories.
+    /// Opens repositories: all of them, or those that the engine leaves to it.
     pub repositories: Arc<dyn Repositories>,
+    /// What the engine serves, if it is to serve anything.
+    pub engine: Option<EngineOptions>,
     /// Decides who may.
     pub authorizer: Arc<dyn Authorizer>,
     /// Answers what is not git's.
@@ -49,6 +58,15 @@ pub struct FrontBuilder {
     pub base_path: String,
     /// The bounds.
     pub limits: Limits,
+}
+
+/// What the engine is given.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The directory of repositories, canonical. The engine can reach nothing outside of it.
+    pub root: PathBuf,
+    /// Whether only repositories are served that hold a file `git-daemon-export-ok`.
+    pub require_export_ok: bool,
 }
 
 /// The front component with everything that it is lent. Clones share their instances.
@@ -85,10 +103,18 @@ impl FrontBuilder {
         repositories::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         authorizer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         handler::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
-        // SAFETY: FRONT is what the build script's `precompile_component` wrote, unchanged.
+        // SAFETY: both are what the build script's `precompile_component` wrote, unchanged.
         #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize(&engine, FRONT) }?;
+        let component = match &self.engine {
+            Some(_) => unsafe { Component::deserialize(&engine, FRONT_WITH_ENGINE) }?,
+            None => unsafe { Component::deserialize(&engine, FRONT) }?,
+        };
         let front = ProxyPre::P3(ServicePre::new(linker.instantiate_pre(&component)?)?);
+        let mut environment = vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)];
+        if let Some(options) = &self.engine {
+            let required = options.require_export_ok.to_string();
+            environment.push(("GITWASI_REQUIRE_EXPORT_OK".to_owned(), required));
+        }
         let pool = Pool {
             engine: engine.clone(),
             front,
@@ -97,7 +123,8 @@ impl FrontBuilder {
                 authorizer: self.authorizer,
                 fallback: self.fallback,
             },
-            environment: vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)],
+            environment,
+            root: self.engine.map(|engine| engine.root),
             limits: Arc::clone(&limits),
         };
         Ok(Front {

@@ -27,5 +27,5 @@ pub use contract::{
     Principal, ProtocolVersion, Push, RefUpdate, Refusal, Repositories, Repository, RequestContext,
     Service, ServiceRequest, Setting, Settings,
 };
-pub use front::{Front, FrontBuilder, FrontError};
+pub use front::{EngineOptions, Front, FrontBuilder, FrontError, SELF_CONTAINED};
 pub use limits::Limits;

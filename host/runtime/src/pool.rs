@@ -5,6 +5,7 @@
 //! when it has answered enough; in the last two cases never before every body that streams through
 //! it has ended.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,8 @@ pub(crate) struct Pool {
     pub(crate) front: ProxyPre<State>,
     pub(crate) sockets: Sockets,
     pub(crate) environment: Vec<(String, String)>,
+    /// The directory that the engine is given.
+    pub(crate) root: Option<PathBuf>,
     pub(crate) limits: Arc<Limits>,
 }
 
@@ -47,7 +50,7 @@ impl HandlerState for Pool {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> Result<Instance<State, Expiration, Worker>> {
-        let state = State::new(self.sockets.clone(), &self.environment, &self.limits);
+        let state = State::new(self)?;
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limits);
         // At every tick of the epoch a guest that computes lets the host look at its deadlines.

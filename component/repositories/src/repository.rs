@@ -1,0 +1,125 @@
+//! An open repository: the engine's own, or that of the next in line.
+
+use std::rc::Rc;
+
+use gitwasi_engine::{Limits, upload_pack};
+
+use crate::bindings::exports::gitwasi::git::repositories::{
+    DumbFile, File, GuestRepository, Setting, Settings,
+};
+use crate::bindings::gitwasi::git::repositories as next;
+use crate::bindings::gitwasi::git::types::{
+    Access, ErrorCode, Principal, ProtocolVersion, Service,
+};
+use crate::convert::wire_version;
+use crate::file::OpenFile;
+use crate::request;
+use crate::response::{self, Body};
+use crate::storage::PreopenStorage;
+use wit_bindgen::{FutureReader, StreamReader};
+
+/// How a request body ends.
+type Outcome = FutureReader<Result<(), ErrorCode>>;
+
+/// An open repository.
+pub(crate) enum Served {
+    /// By the engine.
+    Own(Own),
+    /// By the next in line.
+    Next(next::Repository),
+}
+
+/// A repository that the engine has opened.
+pub(crate) struct Own {
+    pub(crate) repository: Rc<gitwasi_engine::Repository<PreopenStorage>>,
+    pub(crate) name: String,
+}
+
+impl Own {
+    /// The same repository at the next in line, for what the engine does not do.
+    async fn next(&self) -> Result<next::Repository, ErrorCode> {
+        next::open(self.name.clone(), Access::Read).await
+    }
+}
+
+impl GuestRepository for Served {
+    fn settings(&self) -> Settings {
+        match self {
+            Self::Own(_) => Settings {
+                upload_pack: Setting::Unset,
+                receive_pack: Setting::Unset,
+                upload_archive: Setting::Unset,
+                dumb_files: Setting::Unset,
+            },
+            Self::Next(next) => next.settings().into(),
+        }
+    }
+
+    async fn advertise(
+        &self,
+        service: Service,
+        version: ProtocolVersion,
+    ) -> Result<Body, ErrorCode> {
+        match (self, service) {
+            (Self::Own(own), Service::UploadPack) => {
+                let (repository, version) = (Rc::clone(&own.repository), wire_version(version));
+                response::start(|mut output| async move {
+                    upload_pack::advertise(&repository, version, &mut output).await
+                })
+                .await
+            }
+            (Self::Own(own), _) => own.next().await?.advertise(service, version).await,
+            (Self::Next(next), _) => next.advertise(service, version).await,
+        }
+    }
+
+    async fn upload_pack(
+        &self,
+        version: ProtocolVersion,
+        request: StreamReader<u8>,
+        outcome: Outcome,
+    ) -> Result<Body, ErrorCode> {
+        let own = match self {
+            Self::Own(own) => own,
+            Self::Next(next) => return next.upload_pack(version, request, outcome).await,
+        };
+        let request = request::read(request, outcome, Limits::default().request).await?;
+        let (repository, version) = (Rc::clone(&own.repository), wire_version(version));
+        response::start(|mut output| async move {
+            upload_pack::serve(&repository, version, &request, &mut output).await
+        })
+        .await
+    }
+
+    async fn receive_pack(
+        &self,
+        version: ProtocolVersion,
+        principal: Option<Principal>,
+        request: StreamReader<u8>,
+        outcome: Outcome,
+    ) -> Result<Body, ErrorCode> {
+        match self {
+            Self::Own(_) => Err(ErrorCode::Disabled),
+            Self::Next(next) => next.receive_pack(version, principal, request, outcome).await,
+        }
+    }
+
+    async fn upload_archive(
+        &self,
+        request: StreamReader<u8>,
+        outcome: Outcome,
+    ) -> Result<Body, ErrorCode> {
+        match self {
+            Self::Own(own) => own.next().await?.upload_archive(request, outcome).await,
+            Self::Next(next) => next.upload_archive(request, outcome).await,
+        }
+    }
+
+    async fn open_file(&self, file: DumbFile) -> Result<File, ErrorCode> {
+        let next = match self {
+            Self::Own(own) => own.next().await?.open_file(file.into()).await?,
+            Self::Next(next) => next.open_file(file.into()).await?,
+        };
+        Ok(File::new(OpenFile::Next(next)))
+    }
+}
