@@ -118,3 +118,19 @@ fn does_not_fit(_: TooLong) -> Error {
 fn malformed(message: &str) -> Error {
     Error::Malformed(format!("upload-pack: {message}"))
 }
+
+/// Appends a text pkt-line made of `parts` and a line feed, as [`line`] does.
+fn line_of(parts: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + 5;
+    if length > pkt_line::MAX_DATA_LEN + 4 {
+        return Err(Error::corrupt("a name that fits no pkt-line"));
+    }
+    out.reserve(length);
+    out.extend([12, 8, 4, 0].map(|shift| DIGITS[length >> shift & 15]));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out.push(b'\n');
+    Ok(())
+}

@@ -1,15 +1,13 @@
-//! The `ls-refs` command.
+//! The `ls-refs` command of version 2.
 //!
 //! Spec: gitprotocol-v2(5), "ls-refs"
 
-use bstr::{BStr, ByteSlice};
+use bstr::BStr;
 use gitwasi_wire::pkt_line;
 use gitwasi_wire::upload_pack::v2::LsRefs;
 
-use super::line;
 use super::output::{Output, Response};
-use crate::hex;
-use crate::refs::{Ref, Resolved, is_hidden};
+use crate::refs::{PeeledHex, RefLine, Resolved, is_hidden};
 use crate::storage::Storage;
 use crate::{Repository, Result};
 
@@ -23,55 +21,38 @@ pub(super) async fn serve<S: Storage, O: Output>(
     let prefixes = &arguments.ref_prefixes;
     let matches =
         |name: &[u8]| prefixes.is_empty() || prefixes.iter().any(|prefix| name.starts_with(prefix));
-    let mut text = Vec::new();
     if matches(b"HEAD") && !is_hidden(BStr::new("HEAD"), &config.hide_refs) {
         match repository.resolve_ref(BStr::new("HEAD")).await? {
             Some(Resolved::Ref(head)) => {
-                write(repository, arguments, &head, &mut text, response).await?
+                let peel = arguments.peel;
+                head.line(repository, peel, |head| write(arguments, head, response.buffer()))
+                    .await?;
             }
             Some(Resolved::Unborn(target)) if arguments.unborn && arguments.symrefs => {
-                text.extend_from_slice(b"unborn HEAD symref-target:");
-                text.extend_from_slice(&target);
-                text.push(b'\n');
-                line(&text, response.buffer())?;
+                super::line_of(&[b"unborn HEAD symref-target:", &target], response.buffer())?;
             }
             Some(Resolved::Unborn(_)) | None => {}
         }
     }
-    let mut refs = repository.refs(prefixes).await?;
-    while let Some(found) = refs.next().await? {
-        if !is_hidden(found.name.as_bstr(), &config.hide_refs) {
-            write(repository, arguments, &found, &mut text, response).await?;
-        }
+    let mut refs = repository.visible_refs(prefixes, &config.hide_refs).await?;
+    while refs.lines(arguments.peel, |found| write(arguments, found, response.buffer())).await? {
+        response.flush_if_full().await?;
     }
     pkt_line::flush(response.buffer());
     Ok(())
 }
 
-async fn write<S: Storage, O: Output>(
-    repository: &Repository<S>,
-    arguments: &LsRefs,
-    found: &Ref,
-    text: &mut Vec<u8>,
-    response: &mut Response<'_, O>,
-) -> Result<()> {
-    text.clear();
-    hex::append(&found.oid, text);
-    text.push(b' ');
-    text.extend_from_slice(&found.name);
+fn write(arguments: &LsRefs, found: RefLine<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let mut parts: [&[u8]; 7] = [found.hex, b" ", found.name, b"", b"", b"", b""];
     if arguments.symrefs
-        && let Some(target) = &found.symref_target
+        && let Some(target) = found.symref_target
     {
-        text.extend_from_slice(b" symref-target:");
-        text.extend_from_slice(target);
+        (parts[3], parts[4]) = (b" symref-target:", target);
     }
     if arguments.peel
-        && let Some(peeled) = found.peel(repository).await?
+        && let PeeledHex::To(peeled) = found.peeled
     {
-        text.extend_from_slice(b" peeled:");
-        hex::append(&peeled, text);
+        (parts[5], parts[6]) = (b" peeled:", peeled);
     }
-    text.push(b'\n');
-    line(text, response.buffer())?;
-    response.flush_if_full().await
+    super::line_of(&parts, out)
 }
