@@ -1,10 +1,11 @@
 //! What the repositories of one instance share.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
 use crate::odb::BaseCache;
+use crate::refs::SoundRefs;
 use crate::storage::{BlockCache, CachedFile, Storage, StorageError, StorageFile};
 use crate::{Limits, Repository, Result};
 
@@ -20,6 +21,7 @@ pub struct Engine<S: Storage> {
     pub(crate) bases: BaseCache,
     /// Tells this instance from every other in logs: drawn by chance.
     pub(crate) session_id: u64,
+    pub(crate) sound_refs: RefCell<SoundRefs>,
     work: Cell<u64>,
 }
 
@@ -29,7 +31,15 @@ impl<S: Storage> Engine<S> {
         let blocks = Rc::new(BlockCache::new(limits.block_cache));
         let bases = BaseCache::new(limits.base_cache);
         let session_id = RandomState::new().hash_one(limits.block_cache);
-        Rc::new(Self { storage, limits, blocks, bases, session_id, work: Cell::new(0) })
+        Rc::new(Self {
+            storage,
+            limits,
+            blocks,
+            bases,
+            sound_refs: RefCell::default(),
+            session_id,
+            work: Cell::new(0),
+        })
     }
 
     /// Opens the bare repository at `path`, relative to the storage's root.

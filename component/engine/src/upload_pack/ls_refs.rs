@@ -6,6 +6,7 @@ use bstr::BStr;
 use gitwasi_wire::pkt_line;
 use gitwasi_wire::upload_pack::v2::LsRefs;
 
+use super::line_of;
 use super::output::{Output, Response};
 use crate::refs::{PeeledHex, RefLine, Resolved, is_hidden};
 use crate::storage::Storage;
@@ -29,7 +30,7 @@ pub(super) async fn serve<S: Storage, O: Output>(
                     .await?;
             }
             Some(Resolved::Unborn(target)) if arguments.unborn && arguments.symrefs => {
-                super::line_of(&[b"unborn HEAD symref-target:", &target], response.buffer())?;
+                line_of([b"unborn HEAD symref-target:", &target], response.buffer())?;
             }
             Some(Resolved::Unborn(_)) | None => {}
         }
@@ -43,16 +44,16 @@ pub(super) async fn serve<S: Storage, O: Output>(
 }
 
 fn write(arguments: &LsRefs, found: RefLine<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let mut parts: [&[u8]; 7] = [found.hex, b" ", found.name, b"", b"", b"", b""];
-    if arguments.symrefs
-        && let Some(target) = found.symref_target
-    {
-        (parts[3], parts[4]) = (b" symref-target:", target);
+    let target = found.symref_target.filter(|_| arguments.symrefs);
+    let peeled = if arguments.peel { found.peeled } else { PeeledHex::No };
+    match (target, peeled) {
+        (None, PeeledHex::No | PeeledHex::Unknown) => line_of([found.text], out),
+        (None, PeeledHex::To(peeled)) => line_of([found.text, b" peeled:", peeled], out),
+        (Some(target), PeeledHex::No | PeeledHex::Unknown) => {
+            line_of([found.text, b" symref-target:", target], out)
+        }
+        (Some(target), PeeledHex::To(peeled)) => {
+            line_of([found.text, b" symref-target:", target, b" peeled:", peeled], out)
+        }
     }
-    if arguments.peel
-        && let PeeledHex::To(peeled) = found.peeled
-    {
-        (parts[5], parts[6]) = (b" peeled:", peeled);
-    }
-    super::line_of(&parts, out)
 }
