@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gitwasi_runtime::{Authorizer, Decision, Fallback, FrontBuilder, FrontError};
+use gitwasi_runtime::{Authorizer, Decision, Fallback, FrontBuilder, FrontError, Repositories};
 use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError};
 use http::HeaderName;
 
 use crate::authorize::{AccessPolicy, Closure, Request};
+use crate::backend::{Backend, NotAlone};
 use crate::fallback::NotFound;
 use crate::limits::Limits;
 use crate::repositories::lookup::{Lookup, Root, RootError};
+use crate::repositories::nothing::Nothing;
 use crate::repositories::processes::Processes;
 use crate::repositories::{GitProcess, Serving};
 use crate::service::{GitService, Trust, TrustedProxy};
@@ -22,6 +24,7 @@ pub struct GitServiceBuilder {
     lookup: Option<Arc<dyn Lookup>>,
     authorizer: Option<Arc<dyn Authorizer>>,
     fallback: Option<Arc<dyn Fallback>>,
+    backend: Backend,
     git: Option<PathBuf>,
     mode: Option<Mode>,
     hooks: bool,
@@ -41,6 +44,9 @@ pub enum BuildError {
     /// The root cannot be served.
     #[error(transparent)]
     Root(#[from] RootError),
+    /// The engine was to serve alone what it cannot.
+    #[error(transparent)]
+    Backend(#[from] NotAlone),
     /// There is no git to run.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -90,6 +96,12 @@ impl GitServiceBuilder {
     /// Answers what is not git's. The default is a short 404.
     pub fn fallback(mut self, fallback: impl Fallback) -> Self {
         self.fallback = Some(Arc::new(fallback));
+        self
+    }
+
+    /// Who serves the repositories.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
         self
     }
 
@@ -158,15 +170,23 @@ impl GitServiceBuilder {
     /// One clear line each: see [`BuildError`].
     pub fn build(self) -> Result<GitService, BuildError> {
         let root = self.root.map(Root::open).transpose()?.map(Arc::new);
+        let below_root = root.as_ref().filter(|_| self.lookup.is_none());
+        let below_root = below_root.map(|root| root.path());
+        let engine = self.backend.engine(below_root, self.hooks, &self.serving)?;
         let lookup = match (self.lookup, &root) {
             (Some(lookup), _) => lookup,
             (None, Some(root)) => Arc::clone(root) as Arc<dyn Lookup>,
             (None, None) => return Err(BuildError::NoRepositories),
         };
-        let git = Git::find(self.git.as_deref())?;
-        let mode = self.mode.unwrap_or(Mode::BestEffort);
-        let policy = Policy::new(git, mode, self.hooks, self.limits.process.clone())?;
-        let processes = Processes::new(policy, self.limits.processes, self.limits.process_wait);
+        let repositories: Arc<dyn Repositories> = if self.backend == Backend::Engine {
+            Arc::new(Nothing)
+        } else {
+            let git = Git::find(self.git.as_deref())?;
+            let mode = self.mode.unwrap_or(Mode::BestEffort);
+            let policy = Policy::new(git, mode, self.hooks, self.limits.process.clone())?;
+            let processes = Processes::new(policy, self.limits.processes, self.limits.process_wait);
+            Arc::new(GitProcess::new(lookup, root, processes, self.serving))
+        };
         let authorizer = match self.authorizer {
             Some(authorizer) => authorizer,
             None => Arc::new(
@@ -175,7 +195,8 @@ impl GitServiceBuilder {
             ),
         };
         let front = FrontBuilder {
-            repositories: Arc::new(GitProcess::new(lookup, root, processes, self.serving)),
+            repositories,
+            engine,
             authorizer,
             fallback: self.fallback.unwrap_or_else(|| Arc::new(NotFound)),
             base_path: self.base_path,

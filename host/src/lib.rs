@@ -5,7 +5,8 @@
 //! tower application, or let [`listen`] serve it: the `gitwasi` binary does nothing else.
 //!
 //! The routing and git's protocol run in a `wasi:http` component that the library embeds; the
-//! repositories are served by `git` in a sandboxed child process. No body is ever held in memory,
+//! repositories are served by the engine in that component, by `git` in a sandboxed child process,
+//! or by both (see [`Backend`]). No body is ever held in memory,
 //! and none ends short and looks whole: a transfer that fails is broken for the client, too.
 //!
 //! ```no_run
@@ -24,6 +25,7 @@
 //! ```
 
 pub mod authorize;
+mod backend;
 mod builder;
 pub mod fallback;
 mod limits;
@@ -31,7 +33,10 @@ pub mod listen;
 mod repositories;
 mod service;
 
+pub use backend::{Backend, NotAlone};
 pub use builder::{BuildError, GitServiceBuilder};
+/// The whole server as one component that needs no host of ours: what `gitwasi component` writes.
+pub use gitwasi_runtime::SELF_CONTAINED as COMPONENT;
 pub use gitwasi_runtime::{
     Access, Authorizer, Body, BodyError, BoxFuture, Decision, ErrorCode, Fallback, Principal, Push,
     RefUpdate, Refusal, RequestContext, Service, ServiceRequest,

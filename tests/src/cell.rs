@@ -7,8 +7,14 @@ use libtest_mimic::Trial;
 /// A server under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// The native host with the git process behind `repositories`.
+    /// The native host as it comes.
     Gitwasi,
+    /// The native host with the engine alone.
+    Engine,
+    /// The native host with the git process alone.
+    GitProcess,
+    /// The self-contained component under `wasmtime serve`.
+    WasmtimeServe,
     /// git-http-backend behind nginx and fcgiwrap: what the others are measured against.
     HttpBackend,
 }
@@ -45,7 +51,15 @@ pub struct Cell {
 }
 
 /// Every backend.
-pub const BACKENDS: &[Backend] = &[Backend::Gitwasi, Backend::HttpBackend];
+pub const BACKENDS: &[Backend] = &[
+    Backend::Gitwasi,
+    Backend::Engine,
+    Backend::GitProcess,
+    Backend::WasmtimeServe,
+    Backend::HttpBackend,
+];
+/// The backends that run git for what the engine does not do.
+pub const WITH_GIT: &[Backend] = &[Backend::Gitwasi, Backend::GitProcess, Backend::HttpBackend];
 /// Every protocol version.
 pub const PROTOCOLS: &[Protocol] = &[Protocol::V0, Protocol::V1, Protocol::V2];
 /// Every object-format.
@@ -169,6 +183,9 @@ impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gitwasi => "gitwasi",
+            Self::Engine => "engine",
+            Self::GitProcess => "git-process",
+            Self::WasmtimeServe => "wasmtime-serve",
             Self::HttpBackend => "http-backend",
         })
     }

@@ -60,6 +60,17 @@ impl<S: Storage> Repository<S> {
         self.config.object_format
     }
 
+    /// Whether it holds a file `git-daemon-export-ok`.
+    ///
+    /// Source: git-daemon(1)
+    pub async fn is_export_ok(&self) -> Result<bool> {
+        match self.engine.storage.stat(&self.file("git-daemon-export-ok")).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The repository's objects.
     pub fn odb(&self) -> &Odb<S> {
         &self.odb

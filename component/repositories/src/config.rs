@@ -8,16 +8,23 @@ pub(crate) struct Config {
     /// Serves only repositories that hold a file `git-daemon-export-ok`
     /// (`GITWASI_REQUIRE_EXPORT_OK=true`).
     pub(crate) require_export_ok: bool,
+    /// Which of the preopened directories holds the repositories (`GITWASI_ROOT`, by the name it
+    /// has here). Without it there must be one directory only.
+    pub(crate) root: Option<String>,
 }
 
 impl Config {
     pub(crate) fn from_environment() -> Self {
         let mut config = Self::default();
         for (name, value) in environment::get_environment() {
-            if name == "GITWASI_REQUIRE_EXPORT_OK" {
+            match name.as_str() {
                 // Whoever sets it wants fewer repositories served: a value that is not understood
                 // must not serve more.
-                config.require_export_ok = !matches!(value.as_str(), "" | "0" | "false" | "no");
+                "GITWASI_REQUIRE_EXPORT_OK" => {
+                    config.require_export_ok = !matches!(&*value, "" | "0" | "false" | "no");
+                }
+                "GITWASI_ROOT" => config.root = Some(value),
+                _ => {}
             }
         }
         config

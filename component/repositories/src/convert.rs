@@ -1,7 +1,7 @@
 //! Between the contract's types and those of the engine, and between the contract's types as they
 //! are exported here and as the next in line exports them.
 
-use gitwasi_engine::Error;
+use gitwasi_engine::{Error, dumb, repository as engine};
 use gitwasi_wire::ProtocolVersion as WireVersion;
 
 use crate::bindings::exports::gitwasi::git::repositories as ours;
@@ -57,6 +57,41 @@ impl From<theirs::FileAttributes> for ours::FileAttributes {
 }
 
 impl From<ours::DumbFile> for theirs::DumbFile {
+    fn from(file: ours::DumbFile) -> Self {
+        match file {
+            ours::DumbFile::Head => Self::Head,
+            ours::DumbFile::InfoRefs => Self::InfoRefs,
+            ours::DumbFile::Packs => Self::Packs,
+            ours::DumbFile::Info(name) => Self::Info(name),
+            ours::DumbFile::LooseObject(oid) => Self::LooseObject(oid),
+            ours::DumbFile::Pack(checksum) => Self::Pack(checksum),
+            ours::DumbFile::PackIndex(checksum) => Self::PackIndex(checksum),
+        }
+    }
+}
+
+impl From<engine::Setting> for ours::Setting {
+    fn from(setting: engine::Setting) -> Self {
+        match setting {
+            engine::Setting::Unset => Self::Unset,
+            engine::Setting::Enabled => Self::Enabled,
+            engine::Setting::Disabled => Self::Disabled,
+        }
+    }
+}
+
+impl From<engine::Settings> for ours::Settings {
+    fn from(settings: engine::Settings) -> Self {
+        Self {
+            upload_pack: settings.upload_pack.into(),
+            receive_pack: settings.receive_pack.into(),
+            upload_archive: settings.upload_archive.into(),
+            dumb_files: settings.dumb_files.into(),
+        }
+    }
+}
+
+impl From<ours::DumbFile> for dumb::Name {
     fn from(file: ours::DumbFile) -> Self {
         match file {
             ours::DumbFile::Head => Self::Head,

@@ -6,7 +6,6 @@ use crate::Component;
 use crate::bindings::exports::gitwasi::git::repositories::{Guest, Repository};
 use crate::bindings::gitwasi::git::repositories as next;
 use crate::bindings::gitwasi::git::types::{Access, ErrorCode};
-use crate::convert::error_code;
 use crate::file::OpenFile;
 use crate::instance::Instance;
 use crate::repository::{Own, Served};
@@ -16,24 +15,30 @@ impl Guest for Component {
     type File = OpenFile;
 
     async fn open(name: String, access: Access) -> Result<Repository, ErrorCode> {
-        let instance = Instance::current()?;
-        let served = match (access, open(&instance, &name).await) {
-            // The engine only reads.
-            (Access::Write, _) | (_, Err(ErrorCode::NotFound | ErrorCode::Unsupported(_))) => {
-                Served::Next(next::open(name, access).await?)
+        let opened = match access {
+            Access::Read => Instance::current()?.open(&name).await,
+            Access::Write => Err(ErrorCode::Unsupported("the engine only reads".to_owned())),
+        };
+        let served = match opened {
+            Ok(repository) => Served::Own(Own { repository: Rc::new(repository), name }),
+            Err(error @ (ErrorCode::NotFound | ErrorCode::Unsupported(_))) => {
+                Served::Next(or_else(name, access, error).await?)
             }
-            (Access::Read, Ok(repository)) => {
-                Served::Own(Own { repository: Rc::new(repository), name })
-            }
-            (Access::Read, Err(error)) => return Err(error),
+            Err(error) => return Err(error),
         };
         Ok(Repository::new(served))
     }
 }
 
-type Opened = gitwasi_engine::Repository<crate::storage::PreopenStorage>;
-
-async fn open(instance: &Instance, name: &str) -> Result<Opened, ErrorCode> {
-    let repository = instance.engine.open(name).await.map_err(error_code)?;
-    Ok(repository)
+/// Asks the next in line for a repository that the engine did not open.
+async fn or_else(
+    name: String,
+    access: Access,
+    error: ErrorCode,
+) -> Result<next::Repository, ErrorCode> {
+    match next::open(name, access).await {
+        // Nobody does what was asked: what the engine said of it says more.
+        Err(ErrorCode::Unsupported(_)) => Err(error),
+        opened => opened,
+    }
 }

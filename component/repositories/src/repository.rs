@@ -2,24 +2,21 @@
 
 use std::rc::Rc;
 
-use gitwasi_engine::{Limits, upload_pack};
+use gitwasi_engine::{dumb, upload_pack};
 
 use crate::bindings::exports::gitwasi::git::repositories::{
-    DumbFile, File, GuestRepository, Setting, Settings,
+    DumbFile, File, GuestRepository, Settings,
 };
 use crate::bindings::gitwasi::git::repositories as next;
 use crate::bindings::gitwasi::git::types::{
     Access, ErrorCode, Principal, ProtocolVersion, Service,
 };
-use crate::convert::wire_version;
+use crate::convert::{error_code, wire_version};
 use crate::file::OpenFile;
-use crate::request;
+use crate::request::{Outcome, RequestBody};
 use crate::response::{self, Body};
 use crate::storage::PreopenStorage;
-use wit_bindgen::{FutureReader, StreamReader};
-
-/// How a request body ends.
-type Outcome = FutureReader<Result<(), ErrorCode>>;
+use wit_bindgen::StreamReader;
 
 /// An open repository.
 pub(crate) enum Served {
@@ -45,12 +42,7 @@ impl Own {
 impl GuestRepository for Served {
     fn settings(&self) -> Settings {
         match self {
-            Self::Own(_) => Settings {
-                upload_pack: Setting::Unset,
-                receive_pack: Setting::Unset,
-                upload_archive: Setting::Unset,
-                dumb_files: Setting::Unset,
-            },
+            Self::Own(own) => own.repository.settings().into(),
             Self::Next(next) => next.settings().into(),
         }
     }
@@ -83,10 +75,10 @@ impl GuestRepository for Served {
             Self::Own(own) => own,
             Self::Next(next) => return next.upload_pack(version, request, outcome).await,
         };
-        let request = request::read(request, outcome, Limits::default().request).await?;
+        let request = RequestBody::new(request, outcome);
         let (repository, version) = (Rc::clone(&own.repository), wire_version(version));
         response::start(|mut output| async move {
-            upload_pack::serve(&repository, version, &request, &mut output).await
+            upload_pack::serve(&repository, version, request, &mut output).await
         })
         .await
     }
@@ -116,10 +108,13 @@ impl GuestRepository for Served {
     }
 
     async fn open_file(&self, file: DumbFile) -> Result<File, ErrorCode> {
-        let next = match self {
-            Self::Own(own) => own.next().await?.open_file(file.into()).await?,
-            Self::Next(next) => next.open_file(file.into()).await?,
+        let file = match self {
+            Self::Own(own) => {
+                let found = dumb::open(&own.repository, &file.into()).await.map_err(error_code)?;
+                OpenFile::Own(Rc::new(found.ok_or(ErrorCode::NotFound)?))
+            }
+            Self::Next(next) => OpenFile::Next(next.open_file(file.into()).await?),
         };
-        Ok(File::new(OpenFile::Next(next)))
+        Ok(File::new(file))
     }
 }

@@ -1,4 +1,7 @@
-//! Request bodies: read whole within the engine's bound, and told apart from those that were cut.
+//! Request bodies: read as they arrive, and told apart from those that were cut.
+
+use gitwasi_engine::Error;
+use gitwasi_engine::upload_pack::Input;
 
 use crate::bindings::gitwasi::git::types::ErrorCode;
 use wit_bindgen::{FutureReader, StreamReader, StreamResult};
@@ -6,23 +9,36 @@ use wit_bindgen::{FutureReader, StreamReader, StreamResult};
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Reads a request of at most `limit` bytes.
-pub(crate) async fn read(
-    mut stream: StreamReader<u8>,
-    outcome: FutureReader<Result<(), ErrorCode>>,
-    limit: usize,
-) -> Result<Vec<u8>, ErrorCode> {
-    let mut request = Vec::new();
-    loop {
-        let (result, chunk) = stream.read(Vec::with_capacity(CHUNK_BYTES)).await;
-        if request.len() + chunk.len() > limit {
-            return Err(ErrorCode::LimitExceeded("request".to_owned()));
-        }
-        request.extend_from_slice(&chunk);
-        if !matches!(result, StreamResult::Complete(_)) {
-            break;
-        }
+/// How a body ends.
+pub(crate) type Outcome = FutureReader<Result<(), ErrorCode>>;
+
+/// A request body on its way in.
+pub(crate) struct RequestBody {
+    stream: StreamReader<u8>,
+    /// None once it has been told: a stream must not be read again after its end.
+    outcome: Option<Outcome>,
+}
+
+impl RequestBody {
+    pub(crate) fn new(stream: StreamReader<u8>, outcome: Outcome) -> Self {
+        Self { stream, outcome: Some(outcome) }
     }
-    outcome.await?;
-    Ok(request)
+}
+
+impl Input for RequestBody {
+    async fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        while self.outcome.is_some() {
+            let (result, chunk) = self.stream.read(Vec::with_capacity(CHUNK_BYTES)).await;
+            if matches!(result, StreamResult::Complete(_)) {
+                if chunk.is_empty() {
+                    continue;
+                }
+                return Ok(Some(chunk));
+            }
+            if let Some(outcome) = self.outcome.take() {
+                outcome.await.map_err(|_| Error::Aborted)?;
+            }
+        }
+        Ok(None)
+    }
 }

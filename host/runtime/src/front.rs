@@ -11,7 +11,7 @@ use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, oneshot};
 use wasmtime::component::{Component, Linker};
-use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, ProxyPre};
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::bindings::gitwasi::git::{authorizer, repositories, types};
@@ -19,6 +19,7 @@ use crate::bindings::wasi::http::handler;
 use crate::body::{Activity, Body, Incoming, Outgoing, full};
 use crate::contract::{Authorizer, Fallback, Repositories, RequestContext};
 use crate::engine;
+use crate::lanes::Lanes;
 use crate::lend::Lend;
 use crate::limits::Limits;
 use crate::pool::{Admission, Pool};
@@ -72,7 +73,7 @@ pub struct EngineOptions {
 /// The front component with everything that it is lent. Clones share their instances.
 #[derive(Clone)]
 pub struct Front {
-    handler: ProxyHandler<Pool>,
+    lanes: Lanes,
     slots: Arc<Semaphore>,
     limits: Arc<Limits>,
     _ticker: Arc<Ticker>,
@@ -93,7 +94,8 @@ impl FrontBuilder {
     fn load(self) -> wasmtime::Result<Front> {
         let limits = Arc::new(self.limits);
         // Room for every request in flight, and for instances on their way out.
-        let instances = limits.requests.div_ceil(limits.requests_per_instance) * 2 + 8;
+        let instances =
+            limits.requests.div_ceil(limits.requests_per_instance) * 2 + 8 * limits.lanes;
         let engine = engine::runner(u32::try_from(instances)?, limits.instance_memory)?;
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -109,7 +111,7 @@ impl FrontBuilder {
             Some(_) => unsafe { Component::deserialize(&engine, FRONT_WITH_ENGINE) }?,
             None => unsafe { Component::deserialize(&engine, FRONT) }?,
         };
-        let front = ProxyPre::P3(ServicePre::new(linker.instantiate_pre(&component)?)?);
+        let front = ServicePre::new(linker.instantiate_pre(&component)?)?;
         let mut environment = vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)];
         if let Some(options) = &self.engine {
             let required = options.require_export_ok.to_string();
@@ -128,7 +130,7 @@ impl FrontBuilder {
             limits: Arc::clone(&limits),
         };
         Ok(Front {
-            handler: ProxyHandler::new(pool),
+            lanes: Lanes::new(std::iter::repeat_n(pool, limits.lanes.max(1))),
             slots: Arc::new(Semaphore::new(limits.requests)),
             limits,
             _ticker: Arc::new(Ticker::start(engine)),
@@ -147,7 +149,7 @@ impl Front {
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is busy, try again later\n");
         };
         let cancelled = context.cancelled.clone().drop_guard();
@@ -161,7 +163,9 @@ impl Front {
         let id = context.id;
         let in_flight = InFlight { context: Arc::new(context), activity: Arc::clone(&activity) };
         let admission = Admission { request: in_flight, instance };
-        let answered = self.handler.handle(admission, request).await;
+        let (handler, in_lane) = self.lanes.enter();
+        let slot = (permit, in_lane);
+        let answered = handler.handle(admission, request).await;
         let response = match (answered, its_instance.await) {
             (Ok(response), Ok(instance)) => {
                 response.map(|body| Outgoing { body, instance, activity, slot }.boxed_unsync())

@@ -15,6 +15,7 @@ pub mod contract;
 mod convert;
 mod engine;
 mod front;
+mod lanes;
 mod lend;
 mod limits;
 mod pool;

@@ -11,6 +11,9 @@ pub struct Limits {
     /// Requests that one instance may have between their start and their response head. More
     /// start another instance: a request that computes holds up its neighbours.
     pub requests_per_instance: usize,
+    /// Sets of instances, each of which computes on one thread at a time: the processors that
+    /// guests may keep busy at once. A request goes to the one with the fewest.
+    pub lanes: usize,
     /// Requests that one instance answers in its life. Then it is replaced, which bounds what a
     /// leak or a fragmented heap can cost.
     pub instance_requests: usize,
@@ -28,6 +31,7 @@ impl Default for Limits {
         Self {
             requests: 1024,
             requests_per_instance: 16,
+            lanes: std::thread::available_parallelism().map_or(1, usize::from),
             instance_requests: 4096,
             instance_idle: Duration::from_secs(30),
             instance_memory: 256 << 20,

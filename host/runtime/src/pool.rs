@@ -17,8 +17,9 @@ use wasmtime::component::GuestTaskId;
 use wasmtime::{Result, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
-    HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::body::{Life, OpenBody};
 use crate::limits::Limits;
@@ -28,9 +29,10 @@ use crate::state::{InFlight, Sockets, State};
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What is needed to make instances.
+#[derive(Clone)]
 pub(crate) struct Pool {
     pub(crate) engine: wasmtime::Engine,
-    pub(crate) front: ProxyPre<State>,
+    pub(crate) front: ServicePre<State>,
     pub(crate) sockets: Sockets,
     pub(crate) environment: Vec<(String, String)>,
     /// The directory that the engine is given.
@@ -56,7 +58,7 @@ impl HandlerState for Pool {
         // At every tick of the epoch a guest that computes lets the host look at its deadlines.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        let proxy = self.front.instantiate_async(&mut store).await?;
+        let proxy = Proxy::P3(self.front.instantiate_async(&mut store).await?);
         let life = Life::new();
         let exhausted = Arc::new(AtomicBool::new(false));
         let mut look = interval(LOOK);

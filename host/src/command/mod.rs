@@ -1,5 +1,6 @@
 //! The command line.
 
+mod component;
 mod doctor;
 mod init;
 mod log;
@@ -32,6 +33,7 @@ enum Sub {
     Init(init::Init),
     Passwd(passwd::Passwd),
     Doctor(doctor::Doctor),
+    Component(component::Component),
 }
 
 /// What a command ends with when it fails: one line for the person who typed it.
@@ -43,6 +45,7 @@ impl Command {
             Some(Sub::Init(init)) => init.run(),
             Some(Sub::Passwd(passwd)) => passwd.run(),
             Some(Sub::Doctor(doctor)) => doctor.run(),
+            Some(Sub::Component(component)) => component.run(),
             None => serve::run(self.options.with_config_file()?),
         }
     }

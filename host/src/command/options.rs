@@ -34,6 +34,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) access_file: Option<PathBuf>,
 
+    /// Who serves the repositories [default: git]
+    #[arg(long, value_name = "WHO")]
+    pub(crate) backend: Option<BackendChoice>,
+
     /// The git to run [default: the first in PATH]
     #[arg(long, value_name = "PATH")]
     pub(crate) git: Option<PathBuf>,
@@ -90,6 +94,27 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum BackendChoice {
+    /// The engine for what it does, git for the rest
+    Auto,
+    /// The engine alone: no process, no git
+    Engine,
+    /// git, a sandboxed process per request
+    Git,
+}
+
+impl From<BackendChoice> for gitwasi::Backend {
+    fn from(choice: BackendChoice) -> Self {
+        match choice {
+            BackendChoice::Auto => Self::Auto,
+            BackendChoice::Engine => Self::Engine,
+            BackendChoice::Git => Self::Git,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnOff {
@@ -135,6 +160,7 @@ impl Options {
             base_path: self.base_path.or(file.base_path),
             allow_push: self.allow_push || file.allow_push,
             access_file: self.access_file.or(file.access_file),
+            backend: self.backend.or(file.backend),
             git: self.git.or(file.git),
             config: self.config,
             log_format: self.log_format.or(file.log_format),

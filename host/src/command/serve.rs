@@ -77,6 +77,9 @@ fn build(
         .hooks(options.hooks == Some(OnOff::On))
         .require_export_ok(options.require_export_ok)
         .limits(limits);
+    if let Some(backend) = options.backend {
+        builder = builder.backend(backend.into());
+    }
     if let Some(git) = &options.git {
         builder = builder.git(git);
     }

@@ -3,6 +3,7 @@
 pub(crate) mod create;
 mod files;
 pub(crate) mod lookup;
+pub(crate) mod nothing;
 mod output;
 pub(crate) mod processes;
 mod quarantine;

@@ -3,24 +3,24 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use super::Setup;
+use super::lines::{self, follow, lock};
 use super::setup::Access;
 use crate::{Scratch, command, process};
 
 /// How long the server may take from its start to its address. It says "well under a second";
 /// this is for a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `gitwasi`; killed when dropped, and its log printed when the test has failed.
 #[derive(Debug)]
@@ -211,7 +211,7 @@ fn arguments(root: &Path, setup: &Setup, scratch: &Scratch) -> Vec<std::ffi::OsS
 }
 
 /// Writes the access file; `gitwasi passwd` makes the password hashes.
-fn access_file(access: &Access, scratch: &Scratch) -> PathBuf {
+pub(super) fn access_file(access: &Access, scratch: &Scratch) -> PathBuf {
     let mut text = access.more.clone();
     for user in &access.users {
         let _ = writeln!(text, "[users.{:?}]", user.name);
@@ -238,28 +238,5 @@ fn password_hash(name: &str, password: &str, scratch: &Scratch) -> String {
 }
 
 fn address(line: &str) -> Option<SocketAddr> {
-    let rest = &line[line.find("listening on http://")? + "listening on http://".len()..];
-    rest.split(['/', ' ']).next()?.parse().ok()
-}
-
-fn follow(pipe: Option<impl Read + Send + 'static>) -> (Arc<Mutex<String>>, Receiver<String>) {
-    let text = Arc::new(Mutex::new(String::new()));
-    let (sender, receiver) = mpsc::channel();
-    let all = Arc::clone(&text);
-    thread::spawn(move || {
-        let lines = pipe.map(BufReader::new).into_iter().flat_map(|pipe| pipe.split(b'\n'));
-        for line in lines.map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            let mut all = lock(&all);
-            all.push_str(&line);
-            all.push('\n');
-            drop(all);
-            let _ = sender.send(line);
-        }
-    });
-    (text, receiver)
-}
-
-fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
-    text.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    lines::address(line, "listening on http://")
 }

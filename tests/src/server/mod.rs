@@ -3,7 +3,9 @@
 mod binary;
 mod gitwasi;
 mod http_backend;
+mod lines;
 mod setup;
+mod wasmtime_serve;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +14,7 @@ pub use binary::gitwasi as gitwasi_binary;
 pub use gitwasi::{Gitwasi, StartError};
 pub use http_backend::HttpBackend;
 pub use setup::{Setup, User};
+pub use wasmtime_serve::WasmtimeServe;
 
 use crate::{Backend, Connection, Request, Response};
 
@@ -25,6 +28,7 @@ pub struct Server {
 #[derive(Debug)]
 enum Kind {
     Gitwasi(Gitwasi),
+    WasmtimeServe(WasmtimeServe),
     HttpBackend(HttpBackend),
 }
 
@@ -33,8 +37,15 @@ impl Server {
     #[track_caller]
     #[must_use]
     pub fn start(backend: Backend, root: &Path, setup: &Setup) -> Self {
+        let with = |name: &str| {
+            let setup = setup.clone().arguments(["--backend", name]);
+            Kind::Gitwasi(Gitwasi::start(root, &setup))
+        };
         let kind = match backend {
             Backend::Gitwasi => Kind::Gitwasi(Gitwasi::start(root, setup)),
+            Backend::Engine => with("engine"),
+            Backend::GitProcess => with("git"),
+            Backend::WasmtimeServe => Kind::WasmtimeServe(WasmtimeServe::start(root, setup)),
             Backend::HttpBackend => Kind::HttpBackend(HttpBackend::start(root, setup)),
         };
         Self { kind, base_path: setup.base_path.clone().unwrap_or_default() }
@@ -45,6 +56,7 @@ impl Server {
     pub fn address(&self) -> SocketAddr {
         match &self.kind {
             Kind::Gitwasi(server) => server.address(),
+            Kind::WasmtimeServe(server) => server.address(),
             Kind::HttpBackend(server) => server.address(),
         }
     }
@@ -84,6 +96,7 @@ impl Server {
     pub fn pids(&self) -> Vec<u32> {
         match &self.kind {
             Kind::Gitwasi(server) => vec![server.pid()],
+            Kind::WasmtimeServe(server) => vec![server.pid()],
             Kind::HttpBackend(server) => server.pids(),
         }
     }
@@ -99,6 +112,7 @@ impl Server {
     pub fn log(&self) -> String {
         match &self.kind {
             Kind::Gitwasi(server) => server.log(),
+            Kind::WasmtimeServe(server) => server.log(),
             Kind::HttpBackend(server) => server.log(),
         }
     }

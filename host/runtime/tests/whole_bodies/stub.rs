@@ -46,6 +46,7 @@ impl Stub {
             opened: Notify::new(),
         });
         let front = FrontBuilder {
+            engine: None,
             repositories: Arc::new(Open(Arc::clone(&service))),
             authorizer: Arc::new(Everybody),
             fallback: Arc::new(Teapot),
