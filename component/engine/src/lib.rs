@@ -13,6 +13,7 @@
 
 mod chunk_file;
 mod clock_cache;
+pub mod dumb;
 mod engine;
 mod error;
 mod hex;
