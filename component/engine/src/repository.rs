@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use gitwasi_wire::ObjectFormat;
 
-pub use config::{Config, LsRefsUnborn, RefStorage};
+pub use config::{Config, LsRefsUnborn, RefStorage, Setting, Settings};
 
 use crate::odb::Odb;
 use crate::storage::{Kind, Storage};
@@ -48,6 +48,11 @@ impl<S: Storage> Repository<S> {
     /// What the repository's own configuration says.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Which services the repository's own configuration offers over HTTP.
+    pub fn settings(&self) -> Settings {
+        self.config.http
     }
 
     /// How the repository names objects.

@@ -2,11 +2,19 @@
 //!
 //! Spec: git-config(1); gitrepository-layout(5), "repository-version"
 
-use bstr::{BString, ByteSlice};
+mod http;
+pub(crate) mod value;
+
+use std::rc::Rc;
+
+use bstr::BString;
 use gitwasi_wire::ObjectFormat;
+
+pub use http::{Setting, Settings};
 
 use crate::storage::Storage;
 use crate::{Engine, Error, Result};
+use value::Entry;
 
 /// How refs are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +47,8 @@ pub struct Config {
     pub object_format: ObjectFormat,
     /// `extensions.refStorage`.
     pub ref_storage: RefStorage,
+    /// `http.*`: which services are offered.
+    pub http: Settings,
     /// `transfer.hideRefs` and `uploadpack.hideRefs` in the order of the file.
     pub hide_refs: Vec<BString>,
     /// `lsrefs.unborn`.
@@ -55,10 +65,13 @@ pub struct Config {
     pub allow_ref_in_want: bool,
     /// `uploadpack.allowSidebandAll`.
     pub allow_sideband_all: bool,
+    /// `uploadpack.keepAlive`: seconds of silence after which a keep-alive is sent; `None` for
+    /// never.
+    pub keep_alive: Option<u32>,
     /// `uploadpackfilter.allow`.
     pub filter_allow: bool,
-    /// `uploadpackfilter.<filter>.allow`, lower case names.
-    pub filter_choices: Vec<(String, bool)>,
+    /// `uploadpackfilter.<filter>.allow`, in the order of the file.
+    pub filter_choices: Vec<(Rc<BString>, bool)>,
     /// `uploadpackfilter.tree.maxDepth`.
     pub filter_tree_max_depth: Option<u64>,
     /// `transfer.advertiseSID`.
@@ -67,6 +80,8 @@ pub struct Config {
     pub advertise_object_info: bool,
     /// `uploadpack.advertiseBundleURIs`.
     pub advertise_bundle_uris: bool,
+    /// `bundle.*`, in the order of the file.
+    pub(crate) bundles: Vec<Entry>,
     /// `uploadpack.blobPackfileUri` is set: `packfile-uris` is advertised.
     pub blob_packfile_uri: bool,
 }
@@ -83,109 +98,155 @@ impl Config {
     /// [`Error::Corrupt`] when git could not read it either, [`Error::Unsupported`] for a
     /// repository format that this engine does not know.
     pub fn parse(content: &[u8]) -> Result<Self> {
-        let bad = |_| Error::corrupt("config");
-        let metadata = gix_config::file::Metadata::api();
-        let file = gix_config::File::from_bytes_no_includes(
-            content,
-            metadata,
-            gix_config::file::init::Options::default(),
-        )
-        .map_err(bad)?;
-        let flag = |key: &str, default: bool| {
-            file.boolean(key).map(|value| value.unwrap_or(default)).map_err(bad)
-        };
-
-        let version = file.integer("core.repositoryformatversion").map_err(bad)?.unwrap_or(0);
-        if !(0..=1).contains(&version) {
-            return Err(Error::Unsupported(format!("repository format version {version}")));
-        }
-        let (object_format, ref_storage) =
-            if version == 1 { extensions(&file)? } else { (ObjectFormat::Sha1, RefStorage::Files) };
-
-        let mut hide_refs = Vec::new();
-        let mut filter_choices = Vec::new();
-        for section in file.sections() {
-            let header = section.header();
-            let name = header.name().to_str_lossy().to_ascii_lowercase();
-            match (name.as_str(), header.subsection_name()) {
-                ("transfer" | "uploadpack", None) => {
-                    hide_refs.extend(section.values("hideRefs").into_iter().map(|value| {
-                        let value: &[u8] = value.as_ref();
-                        BString::from(trim_slashes(value))
-                    }));
+        let entries = value::entries(content)?;
+        let (object_format, ref_storage) = format(&entries)?;
+        let mut config = Self { object_format, ref_storage, ..Self::default() };
+        for entry in &entries {
+            match (&*entry.section, &entry.subsection) {
+                ("http", None) => config.http.take(entry)?,
+                ("transfer", None) => config.transfer(entry)?,
+                ("uploadpack", None) => config.upload_pack(entry)?,
+                ("uploadpackfilter", None) if entry.name == "allow" => {
+                    config.filter_allow = entry.boolean()?;
                 }
-                ("uploadpackfilter", Some(filter)) => {
-                    let filter = filter.to_str_lossy().to_ascii_lowercase();
-                    let key = format!("uploadpackfilter.{filter}.allow");
-                    if let Some(allow) = file.boolean(key.as_str()).map_err(bad)? {
-                        filter_choices.push((filter, allow));
-                    }
+                ("uploadpackfilter", Some(filter)) => config.filter(filter, entry)?,
+                ("lsrefs", None) if entry.name == "unborn" => {
+                    config.ls_refs_unborn = LsRefsUnborn::from_value(entry)?;
                 }
+                ("bundle", _) => config.bundles.push(entry.clone()),
                 _ => {}
             }
         }
-        let any = flag("uploadpack.allowAnySHA1InWant", false)?;
-        let unborn = file.string("lsrefs.unborn");
-        Ok(Self {
-            object_format,
-            ref_storage,
-            hide_refs,
-            ls_refs_unborn: match unborn.as_ref().map(|value| value.as_slice()) {
-                None | Some(b"advertise") => LsRefsUnborn::Advertise,
-                Some(b"allow") => LsRefsUnborn::Allow,
-                Some(b"ignore") => LsRefsUnborn::Ignore,
-                Some(_) => return Err(Error::corrupt("config: lsrefs.unborn")),
-            },
-            allow_tip_sha1_in_want: any || flag("uploadpack.allowTipSHA1InWant", false)?,
-            allow_reachable_sha1_in_want: any
-                || flag("uploadpack.allowReachableSHA1InWant", false)?,
-            allow_any_sha1_in_want: any,
-            allow_filter: flag("uploadpack.allowFilter", false)?,
-            allow_ref_in_want: flag("uploadpack.allowRefInWant", false)?,
-            allow_sideband_all: flag("uploadpack.allowSidebandAll", false)?,
-            filter_allow: flag("uploadpackfilter.allow", true)?,
-            filter_choices,
-            filter_tree_max_depth: file
-                .integer("uploadpackfilter.tree.maxDepth")
-                .map_err(bad)?
-                .and_then(|depth| u64::try_from(depth).ok()),
-            advertise_sid: flag("transfer.advertiseSID", false)?,
-            advertise_object_info: flag("transfer.advertiseObjectInfo", false)?,
-            advertise_bundle_uris: flag("uploadpack.advertiseBundleURIs", false)?,
-            blob_packfile_uri: file.string("uploadpack.blobPackfileUri").is_some(),
-        })
+        Ok(config)
+    }
+
+    fn transfer(&mut self, entry: &Entry) -> Result<()> {
+        match entry.name.as_str() {
+            "hiderefs" => self.hide_refs.push(trim_slashes(entry.text()?).into()),
+            "advertisesid" => self.advertise_sid = entry.boolean()?,
+            "advertiseobjectinfo" => self.advertise_object_info = entry.boolean()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn upload_pack(&mut self, entry: &Entry) -> Result<()> {
+        match entry.name.as_str() {
+            "hiderefs" => self.hide_refs.push(trim_slashes(entry.text()?).into()),
+            "allowtipsha1inwant" => self.allow_tip_sha1_in_want = entry.boolean()?,
+            "allowreachablesha1inwant" => self.allow_reachable_sha1_in_want = entry.boolean()?,
+            "allowanysha1inwant" => {
+                // For git this is the three of them at once, whatever was said of two before.
+                let any = entry.boolean()?;
+                self.allow_tip_sha1_in_want = any;
+                self.allow_reachable_sha1_in_want = any;
+                self.allow_any_sha1_in_want = any;
+            }
+            "allowfilter" => self.allow_filter = entry.boolean()?,
+            "allowrefinwant" => self.allow_ref_in_want = entry.boolean()?,
+            "allowsidebandall" => self.allow_sideband_all = entry.boolean()?,
+            "keepalive" => self.keep_alive = seconds(entry.integer()?),
+            "advertisebundleuris" => {
+                // Git alone of all booleans takes a bad one here for none.
+                self.advertise_bundle_uris = entry.boolean().unwrap_or(false);
+            }
+            "blobpackfileuri" => self.blob_packfile_uri = entry.value.is_some(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn filter(&mut self, filter: &Rc<BString>, entry: &Entry) -> Result<()> {
+        match entry.name.as_str() {
+            "allow" => self.filter_choices.push((Rc::clone(filter), entry.boolean()?)),
+            "maxdepth" if ***filter == *b"tree" => {
+                self.filter_choices.push((Rc::clone(filter), true));
+                let depth = u64::try_from(entry.integer()?).map_err(|_| entry.bad())?;
+                self.filter_tree_max_depth = Some(depth);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 
-fn extensions(file: &gix_config::File) -> Result<(ObjectFormat, RefStorage)> {
-    let mut object_format = ObjectFormat::Sha1;
-    let mut ref_storage = RefStorage::Files;
-    for section in file.sections() {
-        if !section.header().name().eq_ignore_ascii_case(b"extensions") {
-            continue;
+impl Default for Config {
+    /// What an empty file says.
+    fn default() -> Self {
+        Self {
+            object_format: ObjectFormat::Sha1,
+            ref_storage: RefStorage::Files,
+            http: Settings::default(),
+            hide_refs: Vec::new(),
+            ls_refs_unborn: LsRefsUnborn::Advertise,
+            allow_tip_sha1_in_want: false,
+            allow_reachable_sha1_in_want: false,
+            allow_any_sha1_in_want: false,
+            allow_filter: false,
+            allow_ref_in_want: false,
+            allow_sideband_all: false,
+            keep_alive: Some(5),
+            filter_allow: true,
+            filter_choices: Vec::new(),
+            filter_tree_max_depth: None,
+            advertise_sid: false,
+            advertise_object_info: false,
+            advertise_bundle_uris: false,
+            bundles: Vec::new(),
+            blob_packfile_uri: false,
         }
-        for name in section.value_names() {
-            let key = name.to_ascii_lowercase();
-            let value = section.value(key.as_str()).unwrap_or_default();
-            let value: &[u8] = value.as_ref();
-            match (key.as_str(), value) {
-                ("objectformat", value) => {
-                    object_format = ObjectFormat::from_name(value)
-                        .ok_or_else(|| Error::Unsupported("extensions.objectFormat".into()))?;
-                }
-                ("refstorage", b"files") => ref_storage = RefStorage::Files,
-                ("refstorage", b"reftable") => ref_storage = RefStorage::Reftable,
-                (
-                    "noop" | "noop-v1" | "preciousobjects" | "partialclone" | "relativeworktrees"
-                    | "compatobjectformat",
-                    _,
-                ) => {}
-                ("worktreeconfig", b"false" | b"no" | b"off" | b"0") => {}
-                (name, _) => return Err(Error::Unsupported(format!("extensions.{name}"))),
+    }
+}
+
+impl LsRefsUnborn {
+    fn from_value(entry: &Entry) -> Result<Self> {
+        match entry.text()?.as_slice() {
+            b"advertise" => Ok(Self::Advertise),
+            b"allow" => Ok(Self::Allow),
+            b"ignore" => Ok(Self::Ignore),
+            _ => Err(entry.bad()),
+        }
+    }
+}
+
+/// The repository's format, which has to be known before anything else is.
+fn format(entries: &[Entry]) -> Result<(ObjectFormat, RefStorage)> {
+    let mut version = 0;
+    for entry in entries {
+        if &*entry.section == "core" && entry.name == "repositoryformatversion" {
+            version = entry.integer()?;
+        }
+    }
+    if !(0..=1).contains(&version) {
+        return Err(Error::Unsupported(format!("repository format version {version}")));
+    }
+    let (mut object_format, mut ref_storage) = (ObjectFormat::Sha1, RefStorage::Files);
+    let extensions = entries.iter().filter(|entry| {
+        version == 1 && &*entry.section == "extensions" && entry.subsection.is_none()
+    });
+    for entry in extensions {
+        let value = entry.value.as_ref().map_or(&b""[..], |value| value);
+        match (entry.name.as_str(), value) {
+            ("objectformat", value) => {
+                object_format = ObjectFormat::from_name(value)
+                    .ok_or_else(|| Error::Unsupported("extensions.objectFormat".into()))?;
             }
+            ("refstorage", b"files") => ref_storage = RefStorage::Files,
+            ("refstorage", b"reftable") => ref_storage = RefStorage::Reftable,
+            (
+                "noop" | "noop-v1" | "preciousobjects" | "partialclone" | "relativeworktrees"
+                | "compatobjectformat",
+                _,
+            ) => {}
+            ("worktreeconfig", _) if !entry.boolean()? => {}
+            (name, _) => return Err(Error::Unsupported(format!("extensions.{name}"))),
         }
     }
     Ok((object_format, ref_storage))
+}
+
+fn seconds(number: i64) -> Option<u32> {
+    u32::try_from(number).ok().filter(|seconds| *seconds > 0)
 }
 
 /// Git drops the slashes at the end of a hidden prefix.
@@ -220,8 +281,28 @@ mod tests {
     }
 
     #[test]
-    fn any_implies_tip_and_reachable() {
+    fn any_implies_tip_and_reachable_and_takes_them_back() {
         let config = Config::parse(b"[uploadpack]\nallowAnySHA1InWant = true\n").expect("a config");
         assert!(config.allow_tip_sha1_in_want && config.allow_reachable_sha1_in_want);
+        let config = Config::parse(
+            b"[uploadpack]\nallowTipSHA1InWant\nallowAnySHA1InWant = off\nallowReachableSHA1InWant=1\n",
+        )
+        .expect("a config");
+        assert!(!config.allow_tip_sha1_in_want && config.allow_reachable_sha1_in_want);
+    }
+
+    #[test]
+    fn the_last_value_of_a_setting_counts_and_a_bad_one_is_refused() {
+        let config = Config::parse(
+            b"[http]\nreceivepack=false\nReceivePack=True\ngetanyfile=0\nuploadarchive\nproxy=x\n",
+        )
+        .expect("a config");
+        assert_eq!(config.http.receive_pack, Setting::Enabled);
+        assert_eq!(config.http.dumb_files, Setting::Disabled);
+        assert_eq!(config.http.upload_archive, Setting::Enabled);
+        assert_eq!(config.http.upload_pack, Setting::Unset);
+        assert!(Config::parse(b"[http]\nuploadpack = perhaps\n").is_err());
+        assert!(Config::parse(b"[uploadpack]\nallowFilter = perhaps\n").is_err());
+        assert!(Config::parse(b"[uploadpack]\nadvertiseBundleURIs = perhaps\n").is_ok());
     }
 }

@@ -79,7 +79,7 @@ impl Filter {
 }
 
 fn allowed(name: &str, config: &Config) -> Result<()> {
-    let choice = config.filter_choices.iter().rev().find(|(filter, _)| filter == name);
+    let choice = config.filter_choices.iter().rev().find(|(filter, _)| **filter == name);
     if choice.map_or(config.filter_allow, |(_, allow)| *allow) {
         Ok(())
     } else {
