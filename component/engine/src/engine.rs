@@ -1,6 +1,7 @@
 //! What the repositories of one instance share.
 
 use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
 use crate::odb::BaseCache;
@@ -17,6 +18,8 @@ pub struct Engine<S: Storage> {
     pub(crate) limits: Limits,
     pub(crate) blocks: Rc<BlockCache>,
     pub(crate) bases: BaseCache,
+    /// Tells this instance from every other in logs: drawn by chance.
+    pub(crate) session_id: u64,
     work: Cell<u64>,
 }
 
@@ -25,7 +28,8 @@ impl<S: Storage> Engine<S> {
     pub fn new(storage: S, limits: Limits) -> Rc<Self> {
         let blocks = Rc::new(BlockCache::new(limits.block_cache));
         let bases = BaseCache::new(limits.base_cache);
-        Rc::new(Self { storage, limits, blocks, bases, work: Cell::new(0) })
+        let session_id = RandomState::new().hash_one(limits.block_cache);
+        Rc::new(Self { storage, limits, blocks, bases, session_id, work: Cell::new(0) })
     }
 
     /// Opens the bare repository at `path`, relative to the storage's root.

@@ -34,7 +34,8 @@ pub struct Limits {
     /// Objects one request selects or excludes, loose ones and commits in negotiation: what is
     /// kept per object is a bit when it is packed, and about 100 bytes otherwise.
     pub unpacked_objects: usize,
-    /// Bytes of one request after its content coding was removed.
+    /// Bytes of one request after its content coding was removed. What it asks for is bounded
+    /// besides by `gitwasi_wire::upload_pack::RequestLimits`.
     pub request: usize,
 }
 

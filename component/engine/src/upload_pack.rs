@@ -1,32 +1,36 @@
 //! `git-upload-pack`: advertisements, `ls-refs` and `fetch`, stateless.
 //!
-//! A request comes whole (its size is bound by [`crate::Limits::request`]); the response goes
-//! out as it is made.
+//! A request is parsed as it arrives and kept until it is answered; the response goes out as it is
+//! made.
 //!
 //! Spec: gitprotocol-pack(5), gitprotocol-v2(5), gitprotocol-capabilities(5)
 
 mod advertise;
+mod bundle_uri;
 mod capabilities;
 mod fetch;
 mod fetch_args;
 mod filter;
+mod input;
 mod ls_refs;
 mod negotiate;
+mod object_info;
 mod output;
-mod request;
 mod send_pack;
 mod shallow;
 mod v0;
 
-use gitwasi_wire::{ProtocolVersion, pkt_line};
+use gitwasi_wire::ProtocolVersion;
+use gitwasi_wire::pkt_line::{self, TooLong};
+use gitwasi_wire::upload_pack::v2::Command;
 
 pub use filter::Filter;
+pub use input::Input;
 pub use output::Output;
 
 use crate::storage::Storage;
 use crate::{Error, Repository, Result};
 use output::Response;
-use request::Command;
 
 /// How this server calls itself.
 const AGENT: &str = concat!("gitwasi/", env!("CARGO_PKG_VERSION"));
@@ -39,7 +43,9 @@ pub async fn advertise<S: Storage>(
 ) -> Result<()> {
     let mut response = Response::new(output);
     match version {
-        ProtocolVersion::V2 => capabilities::v2(repository.config(), response.buffer())?,
+        ProtocolVersion::V2 => {
+            capabilities::v2(repository).encode(response.buffer()).map_err(does_not_fit)?;
+        }
         ProtocolVersion::V1 => {
             line(b"version 1\n", response.buffer())?;
             advertise::refs(repository, &mut response).await?;
@@ -61,11 +67,11 @@ pub async fn advertise<S: Storage>(
 pub async fn serve<S: Storage>(
     repository: &Repository<S>,
     version: ProtocolVersion,
-    request: &[u8],
+    mut request: impl Input,
     output: &mut impl Output,
 ) -> Result<()> {
     let mut response = Response::new(output);
-    let outcome = answer(repository, version, request, &mut response).await;
+    let outcome = answer(repository, version, &mut request, &mut response).await;
     if let Err(error) = &outcome {
         response.fail(error).await?;
     }
@@ -76,27 +82,39 @@ pub async fn serve<S: Storage>(
 async fn answer<S: Storage, O: Output>(
     repository: &Repository<S>,
     version: ProtocolVersion,
-    request: &[u8],
+    request: &mut impl Input,
     response: &mut Response<'_, O>,
 ) -> Result<()> {
-    if request.len() > repository.engine.limits.request {
-        return Err(Error::LimitExceeded("request"));
+    let limits = &repository.engine.limits;
+    if version != ProtocolVersion::V2 {
+        return match input::v0(request, &capabilities::v0(repository, None), limits).await? {
+            Some(request) => v0::serve(repository, *request, response).await,
+            None => Ok(()),
+        };
     }
-    match version {
-        ProtocolVersion::V0 | ProtocolVersion::V1 => v0::serve(repository, request, response).await,
-        ProtocolVersion::V2 => {
-            let Some(request) = request::parse_v2(request, repository.config())? else {
-                return Ok(());
-            };
-            match request.command {
-                Command::LsRefs => ls_refs::serve(repository, &request.arguments, response).await,
-                Command::Fetch => fetch::serve(repository, &request.arguments, response).await,
-            }
+    let Some(request) = input::v2(request, capabilities::accepted(repository), limits).await?
+    else {
+        return Ok(());
+    };
+    match request.command {
+        Command::LsRefs(arguments) => ls_refs::serve(repository, &arguments, response).await,
+        Command::Fetch(arguments) => fetch::serve(repository, arguments, response).await,
+        Command::ObjectInfo(arguments) => {
+            object_info::serve(repository, &arguments, response).await
         }
+        Command::BundleUri => bundle_uri::serve(repository.config(), response).await,
     }
 }
 
 /// Appends a text pkt-line that is known to fit, or whose size the repository is to blame for.
 fn line(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    pkt_line::data(text, out).map_err(|_| Error::corrupt("a name that fits no pkt-line"))
+    pkt_line::data(text, out).map_err(does_not_fit)
+}
+
+fn does_not_fit(_: TooLong) -> Error {
+    Error::corrupt("a name that fits no pkt-line")
+}
+
+fn malformed(message: &str) -> Error {
+    Error::Malformed(format!("upload-pack: {message}"))
 }

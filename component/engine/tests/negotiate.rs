@@ -24,7 +24,14 @@ fn before_pack(mut bytes: &[u8]) -> Vec<String> {
     for run in lines.chunk_by_mut(|a, b| shallow(a) && shallow(b)) {
         run.sort();
     }
-    lines
+    // Git writes these two sections in an order that its own client does not understand.
+    let mut sections: Vec<&[String]> = lines.split_inclusive(|line| line == "4\"\"").collect();
+    let place = |name: &str| sections.iter().position(|section| section[0].contains(name));
+    if let (Some(refs), Some(shallow)) = (place("wanted-refs"), place("shallow-info")) {
+        let (first, second) = (refs.min(shallow), refs.max(shallow));
+        sections[first..=second].sort();
+    }
+    sections.concat()
 }
 
 fn pkt(lines: &[String]) -> Vec<u8> {

@@ -19,10 +19,10 @@ pub(super) async fn refs<S: Storage, O: Output>(
     let config = repository.config();
     let head = repository.resolve_ref(BStr::new("HEAD")).await?;
     let target = match &head {
-        Some(Resolved::Ref(head)) => head.symref_target.as_ref().map(|target| target.as_bytes()),
+        Some(Resolved::Ref(head)) => head.symref_target.clone(),
         _ => None,
     };
-    let mut capabilities = Some(capabilities::v0(config, target));
+    let mut capabilities = Some(capabilities::v0(repository, target).list());
     if let Some(Resolved::Ref(head)) = &head
         && !is_hidden(head.name.as_bstr(), &config.hide_refs)
     {

@@ -1,61 +1,52 @@
-//! What a repository's configuration makes the server advertise.
+//! What a repository's configuration makes the server advertise, and so accept.
 //!
 //! Spec: gitprotocol-capabilities(5); gitprotocol-v2(5), "Capabilities"
-//!
-//! # Deviation
-//! `sideband-all`, `packfile-uris`, `session-id`, `object-info` and `bundle-uri` are not advertised,
-//! whatever the configuration says: they are not done yet.
 
-use gitwasi_wire::pkt_line;
+use bstr::BString;
+use gitwasi_wire::upload_pack::{v0, v2};
 
-use super::{AGENT, line};
-use crate::Result;
-use crate::repository::{Config, LsRefsUnborn};
+use super::AGENT;
+use crate::Repository;
+use crate::repository::LsRefsUnborn;
+use crate::storage::Storage;
 
-/// Appends version 2's capability advertisement, flush-pkt included.
-pub(super) fn v2(config: &Config, out: &mut Vec<u8>) -> Result<()> {
-    line(b"version 2\n", out)?;
-    line(format!("agent={AGENT}\n").as_bytes(), out)?;
-    line(
-        match config.ls_refs_unborn {
-            LsRefsUnborn::Advertise => b"ls-refs=unborn\n",
-            LsRefsUnborn::Allow | LsRefsUnborn::Ignore => b"ls-refs\n",
-        },
-        out,
-    )?;
-    let mut fetch = "fetch=shallow wait-for-done".to_owned();
-    for (on, name) in [(config.allow_filter, " filter"), (config.allow_ref_in_want, " ref-in-want")]
-    {
-        if on {
-            fetch.push_str(name);
-        }
+/// Version 2's capability advertisement.
+pub(super) fn v2<S: Storage>(repository: &Repository<S>) -> v2::Advertisement {
+    let config = repository.config();
+    v2::Advertisement {
+        unborn: config.ls_refs_unborn == LsRefsUnborn::Advertise,
+        filter: config.allow_filter,
+        ref_in_want: config.allow_ref_in_want,
+        sideband_all: config.allow_sideband_all,
+        packfile_uris: config.blob_packfile_uri,
+        session_id: session_id(repository),
+        object_info: config.advertise_object_info,
+        bundle_uri: config.advertise_bundle_uris,
+        ..v2::Advertisement::new(AGENT, config.object_format)
     }
-    line(format!("{fetch}\n").as_bytes(), out)?;
-    line(b"server-option\n", out)?;
-    line(format!("object-format={}\n", config.object_format).as_bytes(), out)?;
-    pkt_line::flush(out);
-    Ok(())
+}
+
+/// What a request of version 2 may ask for: more than is advertised, where a client may have
+/// learnt of it elsewhere.
+pub(super) fn accepted<S: Storage>(repository: &Repository<S>) -> v2::Advertisement {
+    let unborn = repository.config().ls_refs_unborn != LsRefsUnborn::Ignore;
+    v2::Advertisement { unborn, ..v2(repository) }
 }
 
 /// The capabilities of versions 0 and 1; `head` is what `HEAD` points to, if it is symbolic.
-pub(super) fn v0(config: &Config, head: Option<&[u8]>) -> Vec<u8> {
-    let mut out = b"multi_ack thin-pack side-band side-band-64k ofs-delta shallow deepen-since \
-        deepen-not deepen-relative no-progress include-tag multi_ack_detailed"
-        .to_vec();
-    if config.allow_tip_sha1_in_want {
-        out.extend(b" allow-tip-sha1-in-want");
+pub(super) fn v0<S: Storage>(repository: &Repository<S>, head: Option<BString>) -> v0::Advertised {
+    let config = repository.config();
+    v0::Advertised {
+        allow_tip_in_want: config.allow_tip_sha1_in_want,
+        allow_reachable_in_want: config.allow_reachable_sha1_in_want,
+        filter: config.allow_filter,
+        symrefs: head.map(|target| ("HEAD".into(), target)).into_iter().collect(),
+        session_id: session_id(repository),
+        ..v0::Advertised::new(AGENT, config.object_format)
     }
-    if config.allow_reachable_sha1_in_want {
-        out.extend(b" allow-reachable-sha1-in-want");
-    }
-    out.extend(b" no-done");
-    if let Some(head) = head {
-        out.extend(b" symref=HEAD:");
-        out.extend(head);
-    }
-    if config.allow_filter {
-        out.extend(b" filter");
-    }
-    out.extend(format!(" object-format={} agent={AGENT}", config.object_format).bytes());
-    out
+}
+
+fn session_id<S: Storage>(repository: &Repository<S>) -> Option<BString> {
+    let id = repository.engine.session_id;
+    repository.config().advertise_sid.then(|| format!("gitwasi-{id:016x}").into())
 }

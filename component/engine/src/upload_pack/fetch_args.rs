@@ -1,22 +1,25 @@
 //! What a client asks for when it fetches, in either version.
 
-use bstr::{BString, ByteSlice};
+use std::collections::HashSet;
+
+use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
 use gitwasi_wire::side_band::SideBand;
+use gitwasi_wire::upload_pack::{self as wire, Depth, v0, v2};
 
-use super::Filter;
-use super::request::malformed;
-use crate::refs::Resolved;
+use super::{Filter, malformed};
+use crate::refs::{Resolved, is_hidden};
 use crate::storage::Storage;
-use crate::{Repository, Result};
+use crate::{Error, Repository, Result};
 
-/// The arguments of a fetch.
-#[derive(Debug, Default)]
+/// The arguments of a fetch, looked up in the repository.
+#[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)]
 pub(super) struct FetchArgs {
+    /// In the client's order, each once.
     pub(super) wants: Vec<Oid>,
+    /// Those of the wants that were named by their refs.
     pub(super) wanted_refs: Vec<(BString, Oid)>,
-    pub(super) haves: Vec<Oid>,
     pub(super) shallow: Vec<Oid>,
     pub(super) depth: Option<u32>,
     pub(super) deepen_relative: bool,
@@ -25,70 +28,130 @@ pub(super) struct FetchArgs {
     pub(super) filter: Filter,
     pub(super) thin: bool,
     pub(super) ofs_delta: bool,
-    pub(super) no_progress: bool,
+    pub(super) progress: bool,
     pub(super) include_tag: bool,
-    pub(super) done: bool,
-    pub(super) wait_for_done: bool,
     pub(super) side_band: Option<SideBand>,
 }
 
 impl FetchArgs {
+    /// Takes the arguments of version 2, but for the haves.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for a want that is not here, and as [`Self::v0`].
+    pub(super) async fn v2<S: Storage>(
+        repository: &Repository<S>,
+        fetch: &mut v2::Fetch,
+    ) -> Result<Self> {
+        let depth = std::mem::take(&mut fetch.depth);
+        let mut arguments = Self::depth(repository, depth, fetch.filter.as_ref()).await?;
+        let mut wanted = HashSet::new();
+        for want in std::mem::take(&mut fetch.wants) {
+            if repository.odb().find(&want).await?.is_none() {
+                return Err(malformed(&format!("not our ref {want}")));
+            }
+            if wanted.insert(want) {
+                arguments.wants.push(want);
+            }
+        }
+        for name in std::mem::take(&mut fetch.want_refs) {
+            let oid = want_ref(repository, name.as_bstr()).await?;
+            if arguments.wanted_refs.iter().any(|(seen, _)| *seen == name) {
+                return Err(Error::Malformed(format!("duplicate want-ref {name}")));
+            }
+            if wanted.insert(oid) {
+                arguments.wants.push(oid);
+            }
+            arguments.wanted_refs.push((name, oid));
+        }
+        Ok(Self {
+            shallow: std::mem::take(&mut fetch.shallow),
+            thin: fetch.thin_pack,
+            ofs_delta: fetch.ofs_delta,
+            progress: !fetch.no_progress,
+            include_tag: fetch.include_tag,
+            side_band: Some(SideBand::Large),
+            ..arguments
+        })
+    }
+
+    /// Takes the arguments of version 0, but for the haves. Whether the wants may be wanted is
+    /// not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for a filter that is not allowed, and a `deepen-not` that names no
+    /// ref, or several.
+    pub(super) async fn v0<S: Storage>(
+        repository: &Repository<S>,
+        request: &mut v0::Request,
+    ) -> Result<Self> {
+        let depth = std::mem::take(&mut request.depth);
+        let arguments = Self::depth(repository, depth, request.filter.as_ref()).await?;
+        let mut wanted = HashSet::new();
+        let mut wants = std::mem::take(&mut request.wants);
+        wants.retain(|want| wanted.insert(*want));
+        let capabilities = &request.capabilities;
+        Ok(Self {
+            wants,
+            shallow: std::mem::take(&mut request.shallow),
+            thin: capabilities.thin_pack,
+            ofs_delta: capabilities.ofs_delta,
+            progress: !capabilities.no_progress && capabilities.side_band.is_some(),
+            include_tag: capabilities.include_tag,
+            side_band: capabilities.side_band,
+            ..arguments
+        })
+    }
+
+    async fn depth<S: Storage>(
+        repository: &Repository<S>,
+        depth: Depth,
+        filter: Option<&wire::Filter>,
+    ) -> Result<Self> {
+        let mut deepen_not = Vec::new();
+        for name in &depth.not {
+            deepen_not.push(expand_ref(repository, name.as_bstr()).await?);
+        }
+        let filter = match filter {
+            Some(filter) => Filter::new(filter, repository.config())?,
+            None => Filter::default(),
+        };
+        Ok(Self {
+            wants: Vec::new(),
+            wanted_refs: Vec::new(),
+            shallow: Vec::new(),
+            depth: depth.deepen.map(Into::into),
+            deepen_relative: depth.relative,
+            deepen_since: depth.since,
+            deepen_not,
+            filter,
+            thin: false,
+            ofs_delta: false,
+            progress: false,
+            include_tag: false,
+            side_band: None,
+        })
+    }
+
     /// Whether history is to be cut somewhere else than where the client has it cut.
     pub(super) fn deepens(&self) -> bool {
         self.depth.is_some() || self.deepen_since.is_some() || !self.deepen_not.is_empty()
     }
-
-    pub(super) fn check(&self) -> Result<()> {
-        if self.depth.is_some() && (self.deepen_since.is_some() || !self.deepen_not.is_empty()) {
-            return Err(malformed(
-                "deepen and deepen-since (or deepen-not) cannot be used together",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Takes a line that both versions have; false if it is none.
-    pub(super) async fn shared<S: Storage>(
-        &mut self,
-        line: &[u8],
-        repository: &Repository<S>,
-    ) -> Result<bool> {
-        if let Some(hex) = line.strip_prefix(b"shallow ") {
-            self.shallow.push(oid(hex, "invalid shallow line", repository)?);
-        } else if let Some(depth) = line.strip_prefix(b"deepen ") {
-            let depth = number(depth).filter(|depth| *depth > 0);
-            let depth = depth.ok_or_else(|| malformed("Invalid deepen"))?;
-            self.depth = Some(u32::try_from(depth).unwrap_or(crate::walk::depth::INFINITE));
-        } else if let Some(since) = line.strip_prefix(b"deepen-since ") {
-            let since = number(since).filter(|since| *since > 0);
-            self.deepen_since = Some(since.ok_or_else(|| malformed("Invalid deepen-since"))?);
-        } else if let Some(name) = line.strip_prefix(b"deepen-not ") {
-            self.deepen_not.push(expand_ref(repository, name).await?);
-        } else if let Some(spec) = line.strip_prefix(b"filter ")
-            && repository.config().allow_filter
-        {
-            self.filter = Filter::parse(spec, repository.config())?;
-        } else {
-            return Ok(false);
-        }
-        Ok(true)
-    }
 }
 
-/// Parses the oid of a line.
-pub(super) fn oid<S: Storage>(hex: &[u8], what: &str, repository: &Repository<S>) -> Result<Oid> {
-    let format = repository.object_format();
-    Oid::from_hex(hex)
-        .filter(|oid| oid.object_format() == format)
-        .ok_or_else(|| malformed(&format!("{what}: {}", hex.as_bstr())))
-}
-
-fn number(text: &[u8]) -> Option<u64> {
-    str::from_utf8(text).ok()?.parse().ok()
+/// What a ref that is wanted by name is at.
+async fn want_ref<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Oid> {
+    let unknown = || Error::Malformed(format!("unknown ref {name}"));
+    if is_hidden(name, &repository.config().hide_refs) {
+        return Err(unknown());
+    }
+    match repository.resolve_ref(name).await? {
+        Some(Resolved::Ref(found)) => Ok(found.oid),
+        Some(Resolved::Unborn(_)) | None => Err(unknown()),
+    }
 }
 
 /// Finds the one ref that a short name means.
-async fn expand_ref<S: Storage>(repository: &Repository<S>, name: &[u8]) -> Result<Oid> {
+async fn expand_ref<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Oid> {
     let mut found = Vec::new();
     for (before, after) in [
         ("", ""),
@@ -105,6 +168,6 @@ async fn expand_ref<S: Storage>(repository: &Repository<S>, name: &[u8]) -> Resu
     }
     match found[..] {
         [oid] => Ok(oid),
-        _ => Err(malformed(&format!("ambiguous deepen-not: {}", name.as_bstr()))),
+        _ => Err(Error::Malformed(format!("git upload-pack: ambiguous deepen-not: {name}"))),
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Spec: git-rev-list(1), "--filter=`<filter-spec>`"
 
+use gitwasi_wire::upload_pack as wire;
+
 use crate::object::Kind;
 use crate::repository::Config;
 use crate::{Error, Result};
-
-use super::request::malformed;
 
 /// What of the objects that are reachable is sent: all conditions together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,60 +21,69 @@ pub struct Filter {
     pub nothing: bool,
 }
 
-/// Nested combinations at most.
-const MAX_DEPTH: usize = 16;
-
 impl Filter {
     /// Whether objects of a kind are sent at all.
     pub(crate) fn sends(&self, kind: Kind) -> bool {
         !self.nothing && self.kind.is_none_or(|wanted| wanted == kind)
     }
 
-    /// Parses a filter-spec.
+    /// What a client's filter asks for.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for what git does not know or the repository does not allow;
-    /// [`Error::Unsupported`] for `sparse:oid`.
-    pub(super) fn parse(spec: &[u8], config: &Config) -> Result<Self> {
+    /// [`Error::Malformed`] for what the repository does not allow, [`Error::Unsupported`] for
+    /// `sparse:oid`.
+    pub(super) fn new(asked: &wire::Filter, config: &Config) -> Result<Self> {
         let mut filter = Self::default();
-        filter.add(spec, config, 0)?;
+        filter.add(asked, config)?;
         Ok(filter)
     }
 
-    fn add(&mut self, spec: &[u8], config: &Config, depth: usize) -> Result<()> {
-        let bad = || malformed("invalid filter-spec");
-        if spec == b"blob:none" {
-            allowed("blob:none", config)?;
-            self.blob_limit = Some(0);
-        } else if let Some(limit) = spec.strip_prefix(b"blob:limit=") {
-            allowed("blob:limit", config)?;
-            let limit = magnitude(limit).ok_or_else(bad)?;
-            self.blob_limit = Some(self.blob_limit.unwrap_or(u64::MAX).min(limit));
-        } else if let Some(levels) = spec.strip_prefix(b"tree:") {
-            allowed("tree", config)?;
-            let levels = magnitude(levels).ok_or_else(bad)?;
-            if config.filter_tree_max_depth.is_some_and(|most| levels > most) {
-                return Err(malformed("tree filter allows max depth of less than that"));
+    fn add(&mut self, asked: &wire::Filter, config: &Config) -> Result<()> {
+        allowed(name(asked), config)?;
+        match asked {
+            wire::Filter::BlobNone => self.blob_limit = Some(0),
+            wire::Filter::BlobLimit(limit) => {
+                self.blob_limit = Some(self.blob_limit.map_or(*limit, |less| less.min(*limit)));
             }
-            self.tree_depth = Some(self.tree_depth.unwrap_or(u64::MAX).min(levels));
-        } else if let Some(kind) = spec.strip_prefix(b"object:type=") {
-            allowed("object:type", config)?;
-            let kind = Kind::from_name(kind).ok_or_else(bad)?;
-            self.nothing |= self.kind.replace(kind).is_some_and(|before| before != kind);
-        } else if let Some(parts) = spec.strip_prefix(b"combine:") {
-            allowed("combine", config)?;
-            if depth == MAX_DEPTH {
-                return Err(bad());
+            wire::Filter::TreeDepth(levels) => {
+                if let Some(most) = config.filter_tree_max_depth.filter(|most| levels > most) {
+                    return Err(Error::Malformed(format!(
+                        "filter 'tree' not supported (maximum depth: {most}, but got: {levels})"
+                    )));
+                }
+                self.tree_depth = Some(self.tree_depth.map_or(*levels, |less| less.min(*levels)));
             }
-            for part in parts.split(|byte| *byte == b'+') {
-                self.add(&url_decode(part).ok_or_else(bad)?, config, depth + 1)?;
+            wire::Filter::ObjectType(kind) => {
+                let kind = match kind {
+                    wire::ObjectKind::Commit => Kind::Commit,
+                    wire::ObjectKind::Tree => Kind::Tree,
+                    wire::ObjectKind::Blob => Kind::Blob,
+                    wire::ObjectKind::Tag => Kind::Tag,
+                };
+                self.nothing |= self.kind.replace(kind).is_some_and(|before| before != kind);
             }
-        } else if spec.starts_with(b"sparse:oid=") {
-            return Err(Error::Unsupported("filter sparse:oid".into()));
-        } else {
-            return Err(bad());
+            wire::Filter::Combine(parts) => {
+                for part in parts {
+                    self.add(part, config)?;
+                }
+            }
+            wire::Filter::SparseOid(_) => {
+                return Err(Error::Unsupported("filter sparse:oid".into()));
+            }
         }
         Ok(())
+    }
+}
+
+/// What the configuration calls a filter.
+fn name(filter: &wire::Filter) -> &'static str {
+    match filter {
+        wire::Filter::BlobNone => "blob:none",
+        wire::Filter::BlobLimit(_) => "blob:limit",
+        wire::Filter::TreeDepth(_) => "tree",
+        wire::Filter::ObjectType(_) => "object:type",
+        wire::Filter::SparseOid(_) => "sparse:oid",
+        wire::Filter::Combine(_) => "combine",
     }
 }
 
@@ -83,59 +92,42 @@ fn allowed(name: &str, config: &Config) -> Result<()> {
     if choice.map_or(config.filter_allow, |(_, allow)| *allow) {
         Ok(())
     } else {
-        Err(Error::Malformed(format!("git upload-pack: filter '{name}' not supported")))
+        Err(Error::Malformed(format!("filter '{name}' not supported")))
     }
-}
-
-fn magnitude(text: &[u8]) -> Option<u64> {
-    let (digits, unit) = match text {
-        [digits @ .., b'k' | b'K'] => (digits, 10),
-        [digits @ .., b'm' | b'M'] => (digits, 20),
-        [digits @ .., b'g' | b'G'] => (digits, 30),
-        digits => (digits, 0),
-    };
-    let number: u64 = str::from_utf8(digits).ok()?.parse().ok()?;
-    number.checked_mul(1 << unit)
-}
-
-fn url_decode(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        if *byte == b'%' {
-            let (hex, after) = rest.split_at_checked(2)?;
-            out.push(u8::from_str_radix(str::from_utf8(hex).ok()?, 16).ok()?);
-            rest = after;
-        } else {
-            out.push(*byte);
-        }
-    }
-    Some(out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn filter(spec: &[u8], config: &[u8]) -> Result<Filter> {
+        let asked = wire::Filter::parse(spec).expect("a filter");
+        Filter::new(&asked, &Config::parse(config).expect("a config"))
+    }
+
     #[test]
     fn combined_filters_are_all_obeyed() {
-        let config = Config::parse(b"").expect("a config");
-        let filter = Filter::parse(b"combine:blob:limit=1k+tree%3A3+blob:limit=2k", &config);
+        let filter = filter(b"combine:blob:limit=1k+tree%3A3+blob:limit=2k", b"");
         let filter = filter.expect("a filter");
         assert_eq!((filter.blob_limit, filter.tree_depth), (Some(1024), Some(3)));
-        for bad in [&b"blob"[..], b"tree:", b"combine:", b"object:type=x", b"blob:limit=1x"] {
-            assert!(Filter::parse(bad, &config).is_err());
-        }
     }
 
     #[test]
     fn a_filter_that_the_repository_does_not_allow_is_refused() {
-        let config = Config::parse(
-            b"[uploadpackfilter]\nallow=false\n[uploadpackfilter \"blob:none\"]\nallow=true\n",
-        );
-        let config = config.expect("a config");
-        assert!(Filter::parse(b"blob:none", &config).is_ok());
-        assert!(Filter::parse(b"tree:1", &config).is_err());
+        let config = b"[uploadpackfilter]\nallow=false\n\
+            [uploadpackfilter \"blob:none\"]\nallow=true\n\
+            [uploadpackfilter \"combine\"]\nallow\n\
+            [uploadpackfilter \"tree\"]\nmaxDepth = 3\n";
+        for (spec, allowed) in [
+            (&b"blob:none"[..], true),
+            (b"blob:limit=1", false),
+            (b"tree:3", true),
+            (b"tree:4", false),
+            (b"combine:blob:none+tree:1", true),
+            (b"combine:blob:none+tree:4", false),
+            (b"combine:blob:none+object:type=blob", false),
+        ] {
+            assert_eq!(filter(spec, config).is_ok(), allowed, "{}", spec.escape_ascii());
+        }
     }
 }

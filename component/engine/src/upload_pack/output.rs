@@ -1,6 +1,7 @@
 //! Where a response goes.
 
 use gitwasi_wire::pkt_line;
+use gitwasi_wire::side_band::{Band, SideBand, encode};
 
 use crate::{Error, Result};
 
@@ -29,14 +30,16 @@ pub(super) struct Response<'a, O: Output> {
     output: &'a mut O,
     buffer: Vec<u8>,
     /// Whether the packfile section has begun, and in which side-band.
-    pub(super) in_pack: Option<gitwasi_wire::side_band::SideBand>,
+    pub(super) in_pack: Option<SideBand>,
+    /// Whether everything goes out in side-band, from the first line on.
+    pub(super) sideband_all: bool,
     /// Whether bytes of a pack go out without side-band: then no error can be told.
     pub(super) raw: bool,
 }
 
 impl<'a, O: Output> Response<'a, O> {
     pub(super) fn new(output: &'a mut O) -> Self {
-        Self { output, buffer: Vec::new(), in_pack: None, raw: false }
+        Self { output, buffer: Vec::new(), in_pack: None, sideband_all: false, raw: false }
     }
 
     /// What was not handed on yet; append to it.
@@ -64,11 +67,13 @@ impl<'a, O: Output> Response<'a, O> {
 
     /// Tells the client, in the one way that is left.
     pub(super) async fn fail(&mut self, error: &Error) -> Result<()> {
-        use gitwasi_wire::side_band::{Band, encode};
         let message = external(error);
         match self.in_pack {
             _ if self.raw || matches!(error, Error::Aborted) => {}
             Some(band) => encode(band, Band::Error, message.as_bytes(), &mut self.buffer),
+            None if self.sideband_all => {
+                encode(SideBand::Large, Band::Error, message.as_bytes(), &mut self.buffer);
+            }
             None => pkt_line::err(&message, &mut self.buffer),
         }
         self.flush_if_full().await

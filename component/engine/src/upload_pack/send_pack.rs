@@ -20,7 +20,7 @@ pub(super) async fn send<S: Storage, O: Output>(
     response: &mut Response<'_, O>,
 ) -> Result<()> {
     response.in_pack = arguments.side_band;
-    let progress = !arguments.no_progress && arguments.side_band.is_some();
+    let progress = arguments.progress;
     // What was negotiated goes out before the walk, so that nobody waits for it.
     response.flush().await?;
     let mut selection =

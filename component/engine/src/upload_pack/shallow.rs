@@ -7,8 +7,7 @@ use std::collections::HashSet;
 use gitwasi_wire::Oid;
 
 use super::fetch_args::FetchArgs;
-use super::line;
-use super::request::malformed;
+use super::malformed;
 use crate::Result;
 use crate::storage::Storage;
 use crate::walk::depth::{Cut, INFINITE};
@@ -23,19 +22,36 @@ pub(super) struct Plan {
     pub(super) shallow: bool,
 }
 
+/// What the client has to be told of where its history ends.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// Commits at which it ends now.
+    pub(super) shallow: Vec<Oid>,
+    /// Commits at which it ended, and no longer does.
+    pub(super) unshallow: Vec<Oid>,
+}
+
+/// Whether the client knows where the repository's own history is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnCuts {
+    /// The advertisement has told it.
+    Advertised,
+    /// Nobody has.
+    ToTell,
+}
+
 impl Plan {
     pub(super) fn new(arguments: &FetchArgs, haves: Vec<Oid>) -> Self {
         Self { wants: arguments.wants.clone(), haves, shallow: false }
     }
 
-    /// Cuts the walk's history where the client's will be, and writes the `shallow` and
-    /// `unshallow` lines.
+    /// Cuts the walk's history where the client's will be, and says what it has to be told.
     pub(super) async fn deepen<S: Storage>(
         &mut self,
         walk: &mut Walk<'_, S>,
         arguments: &FetchArgs,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+        own: OwnCuts,
+    ) -> Result<Lines> {
         let mut client = Vec::new();
         for oid in &arguments.shallow {
             // Git too passes over what it does not have: the client may be shallow elsewhere.
@@ -43,18 +59,23 @@ impl Plan {
                 client.push(node);
             }
         }
-        let cut = self.cut(walk, arguments, &client).await?;
+        let cut = if arguments.deepens() {
+            self.cut(walk, arguments, &client).await?
+        } else {
+            own_cuts(walk, arguments, &client, own).await?
+        };
+        let mut lines = Lines::default();
         let client_set: HashSet<Node> = client.iter().copied().collect();
         for node in &cut.shallow {
             if !client_set.contains(node) {
-                line(format!("shallow {}", walk.oid(*node).await?).as_bytes(), out)?;
+                lines.shallow.push(walk.oid(*node).await?);
             }
         }
         if arguments.deepens() {
             for node in &client {
                 if cut.within.contains(node) {
                     let oid = walk.oid(*node).await?;
-                    line(format!("unshallow {oid}").as_bytes(), out)?;
+                    lines.unshallow.push(oid);
                     // The client has the commit, but not what is behind it.
                     self.wants.extend(walk.commit(*node).await?.parents);
                     self.haves.push(oid);
@@ -65,7 +86,7 @@ impl Plan {
             walk.cut(node);
             self.shallow = true;
         }
-        Ok(())
+        Ok(lines)
     }
 
     async fn cut<S: Storage>(
@@ -74,10 +95,7 @@ impl Plan {
         arguments: &FetchArgs,
         client: &[Node],
     ) -> Result<Cut> {
-        let mut heads = Vec::new();
-        for want in &arguments.wants {
-            heads.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node));
-        }
+        let heads = heads(walk, arguments).await?;
         match arguments.depth {
             // All of history is here: nothing has to be walked to know.
             Some(INFINITE) if !walk.is_cut() => {
@@ -88,8 +106,7 @@ impl Plan {
                 walk.cut_at_depth(&reachable, depth.saturating_add(1).min(INFINITE)).await
             }
             Some(depth) => walk.cut_at_depth(&heads, depth).await,
-            None if arguments.deepens() => by_range(walk, arguments, heads).await,
-            None => Ok(Cut::default()),
+            None => by_range(walk, arguments, heads).await,
         }
     }
 
@@ -104,6 +121,32 @@ impl Plan {
         let reached: HashSet<Node> = reached.within.into_iter().chain(reached.shallow).collect();
         Ok(client.iter().copied().filter(|node| reached.contains(node)).collect())
     }
+}
+
+/// The commits that are wanted.
+async fn heads<S: Storage>(walk: &mut Walk<'_, S>, arguments: &FetchArgs) -> Result<Vec<Node>> {
+    let mut heads = Vec::new();
+    for want in &arguments.wants {
+        heads.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node));
+    }
+    Ok(heads)
+}
+
+/// Where the repository's own history is cut, as far as the wants reach.
+async fn own_cuts<S: Storage>(
+    walk: &mut Walk<'_, S>,
+    arguments: &FetchArgs,
+    client: &[Node],
+    own: OwnCuts,
+) -> Result<Cut> {
+    if own == OwnCuts::Advertised || !walk.is_cut() {
+        return Ok(Cut::default());
+    }
+    for node in client {
+        walk.cut(*node);
+    }
+    let heads = heads(walk, arguments).await?;
+    walk.cut_at_depth(&heads, INFINITE).await
 }
 
 /// Cuts at a date or at what some refs reach.

@@ -7,106 +7,50 @@ use std::collections::HashSet;
 
 use bstr::ByteSlice;
 use gitwasi_wire::Oid;
-use gitwasi_wire::pkt_line::{self, PktLine, chomp};
-use gitwasi_wire::side_band::SideBand;
+use gitwasi_wire::pkt_line;
+use gitwasi_wire::upload_pack::v0::{
+    self, Ack, AckMode, Capabilities, Request, RequestEnd, ack, nak,
+};
 
-use super::fetch_args::{FetchArgs, oid};
+use super::fetch_args::FetchArgs;
 use super::negotiate::Common;
 use super::output::{Output, Response};
-use super::request::{Lines, malformed};
-use super::{line, send_pack, shallow};
+use super::shallow::{OwnCuts, Plan};
+use super::{malformed, send_pack};
 use crate::refs::is_hidden;
 use crate::storage::Storage;
 use crate::walk::{Range, Walk};
 use crate::{Repository, Result};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MultiAck {
-    No,
-    Yes,
-    Detailed,
-}
-
 /// Answers one request.
 pub(super) async fn serve<S: Storage, O: Output>(
     repository: &Repository<S>,
-    request: &[u8],
+    mut request: Request,
     response: &mut Response<'_, O>,
 ) -> Result<()> {
-    let mut lines = Lines(request);
-    let mut arguments = FetchArgs::default();
-    let mut capabilities = Vec::new();
-    loop {
-        match lines.next()? {
-            None if arguments.wants.is_empty() => return Ok(()),
-            None | Some(PktLine::Flush) => break,
-            Some(PktLine::Data(data)) => {
-                want_or_shallow(repository, chomp(data), &mut arguments, &mut capabilities).await?;
-            }
-            Some(_) => return Err(malformed("unexpected delim-pkt or response-end-pkt")),
-        }
-    }
-    if arguments.wants.is_empty() {
-        return Ok(());
-    }
-    let has = |name: &[u8]| capabilities.split(|byte| *byte == b' ').any(|word| word == name);
-    let multi_ack = match () {
-        () if has(b"multi_ack_detailed") => MultiAck::Detailed,
-        () if has(b"multi_ack") => MultiAck::Yes,
-        () => MultiAck::No,
-    };
-    arguments.side_band = match () {
-        () if has(b"side-band-64k") => Some(SideBand::Large),
-        () if has(b"side-band") => Some(SideBand::Small),
-        () => None,
-    };
-    arguments.thin = has(b"thin-pack");
-    arguments.ofs_delta = has(b"ofs-delta");
-    arguments.no_progress = has(b"no-progress");
-    arguments.include_tag = has(b"include-tag");
-    arguments.deepen_relative = has(b"deepen-relative");
-    arguments.check()?;
-
+    let arguments = FetchArgs::v0(repository, &mut request).await?;
     let mut walk = Walk::new(repository).await?;
     check_wants(repository, &mut walk, &arguments.wants).await?;
-    let mut plan = shallow::Plan::new(&arguments, Vec::new());
+    let mut plan = Plan::new(&arguments, Vec::new());
     if arguments.deepens() || !arguments.shallow.is_empty() {
-        plan.deepen(&mut walk, &arguments, response.buffer()).await?;
+        let lines = plan.deepen(&mut walk, &arguments, OwnCuts::Advertised).await?;
+        for oid in lines.shallow {
+            v0::shallow(oid, response.buffer());
+        }
+        for oid in lines.unshallow {
+            v0::unshallow(oid, response.buffer());
+        }
         if arguments.deepens() {
-            pkt_line::flush(response.buffer());
+            v0::end_of_shallow(response.buffer());
         }
     }
-    let no_done = has(b"no-done");
-    let common =
-        negotiate(&mut walk, &mut lines, &arguments, (multi_ack, no_done), response).await?;
+    let common = negotiate(&mut walk, &request, &arguments.wants, response).await?;
     let Some(common) = common else { return Ok(()) };
     plan.haves.extend(common.oids);
     send_pack::send(&mut walk, &arguments, &plan, response).await?;
     if arguments.side_band.is_some() {
         pkt_line::flush(response.buffer());
     }
-    Ok(())
-}
-
-async fn want_or_shallow<S: Storage>(
-    repository: &Repository<S>,
-    line: &[u8],
-    arguments: &mut FetchArgs,
-    capabilities: &mut Vec<u8>,
-) -> Result<()> {
-    if arguments.shared(line, repository).await? {
-        return Ok(());
-    }
-    let bad = || {
-        malformed(&format!("protocol error, expected to get object ID, not '{}'", line.as_bstr()))
-    };
-    let rest = line.strip_prefix(b"want ").ok_or_else(bad)?;
-    let (hex, rest) =
-        rest.split_at_checked(repository.object_format().hex_len()).ok_or_else(bad)?;
-    if !rest.is_empty() && capabilities.is_empty() {
-        capabilities.extend_from_slice(rest.trim_ascii());
-    }
-    arguments.wants.push(oid(hex, "protocol error, expected to get object ID, not", repository)?);
     Ok(())
 }
 
@@ -119,14 +63,13 @@ async fn check_wants<S: Storage>(
     let config = repository.config();
     let hidden_too = config.allow_tip_sha1_in_want || config.allow_reachable_sha1_in_want;
     let mut missing: HashSet<Oid> = wants.iter().copied().collect();
-    if config.allow_any_sha1_in_want {
-        let mut absent = None;
-        for want in wants {
-            if walk.find(want).await?.is_none() {
-                absent = Some(want);
-            }
+    for want in wants {
+        if walk.find(want).await?.is_none() {
+            return Err(malformed(&format!("not our ref {want}")));
         }
-        return absent.map_or(Ok(()), |want| Err(malformed(&format!("not our ref {want}"))));
+    }
+    if config.allow_any_sha1_in_want {
+        return Ok(());
     }
     if let Some(crate::refs::Resolved::Ref(head)) = repository.resolve_ref("HEAD".into()).await? {
         missing.remove(&head.oid);
@@ -145,8 +88,6 @@ async fn check_wants<S: Storage>(
     // A stateless client may have chosen from refs that have moved since: what these reach counts.
     let mut range = Range::default();
     for want in wants.iter().filter(|want| missing.contains(want)) {
-        let refused = || malformed(&format!("not our ref {want}"));
-        walk.find(want).await?.ok_or_else(refused)?;
         // Git asks its rev-list, which knows commits only: trees and blobs pass, and clients with
         // partial clones depend on it.
         range.include.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node));
@@ -160,80 +101,69 @@ async fn check_wants<S: Storage>(
     }
 }
 
-/// Reads the haves and acknowledges them; `None` when the round ends without a pack.
+/// Acknowledges the haves; `None` when the round ends without a pack.
 async fn negotiate<S: Storage, O: Output>(
     walk: &mut Walk<'_, S>,
-    lines: &mut Lines<'_>,
-    arguments: &FetchArgs,
-    (multi_ack, no_done): (MultiAck, bool),
+    request: &Request,
+    wants: &[Oid],
     response: &mut Response<'_, O>,
 ) -> Result<Option<Common>> {
+    let Capabilities { ack_mode, no_done, .. } = request.capabilities;
     let mut common = Common::default();
     let mut last = None;
     let (mut got_common, mut got_other, mut sent_ready) = (false, false, false);
-    loop {
-        let out = response.buffer();
-        match lines.next()? {
-            None => return Ok(None),
-            Some(PktLine::Flush) => {
-                if multi_ack == MultiAck::Detailed
-                    && got_common
-                    && !got_other
-                    && common.suffices(walk, &arguments.wants).await?
-                    && let Some(last) = last
-                {
-                    sent_ready = true;
-                    line(format!("ACK {last} ready\n").as_bytes(), out)?;
+    for have in &request.haves {
+        if common.add(walk, have).await? {
+            got_common = true;
+            last = Some(*have);
+            match ack_mode {
+                AckMode::Detailed => ack(*have, Ack::Common, response.buffer()),
+                AckMode::Multi => ack(*have, Ack::Continue, response.buffer()),
+                AckMode::Single if common.oids.len() == 1 => {
+                    ack(*have, Ack::Final, response.buffer());
                 }
-                if common.oids.is_empty() || multi_ack != MultiAck::No {
-                    line(b"NAK\n", out)?;
-                }
-                if let Some(last) = last.filter(|_| no_done && sent_ready) {
-                    line(format!("ACK {last}\n").as_bytes(), out)?;
-                    return Ok(Some(common));
-                }
-                // Stateless: what the client says next comes with another request.
-                return Ok(None);
+                AckMode::Single => {}
             }
-            Some(PktLine::Data(data)) => {
-                let data = chomp(data);
-                if data == b"done" {
-                    match last {
-                        Some(last) if !common.oids.is_empty() => {
-                            if multi_ack != MultiAck::No {
-                                line(format!("ACK {last}\n").as_bytes(), out)?;
-                            }
-                        }
-                        _ => line(b"NAK\n", out)?,
-                    }
-                    return Ok(Some(common));
-                }
-                let expected =
-                    || malformed(&format!("expected SHA1 list, got '{}'", data.as_bstr()));
-                let hex = data.strip_prefix(b"have ").ok_or_else(expected)?;
-                let have = oid(hex, "expected SHA1 object, got", walk.repository)?;
-                if common.add(walk, &have).await? {
-                    got_common = true;
-                    last = Some(have);
-                    match multi_ack {
-                        MultiAck::Detailed => line(format!("ACK {have} common\n").as_bytes(), out)?,
-                        MultiAck::Yes => line(format!("ACK {have} continue\n").as_bytes(), out)?,
-                        MultiAck::No if common.oids.len() == 1 => {
-                            line(format!("ACK {have}\n").as_bytes(), out)?;
-                        }
-                        MultiAck::No => {}
-                    }
-                } else {
-                    got_other = true;
-                    if multi_ack != MultiAck::No && common.suffices(walk, &arguments.wants).await? {
-                        sent_ready |= multi_ack == MultiAck::Detailed;
-                        let word =
-                            if multi_ack == MultiAck::Detailed { "ready" } else { "continue" };
-                        line(format!("ACK {have} {word}\n").as_bytes(), out)?;
-                    }
-                }
+        } else {
+            got_other = true;
+            if ack_mode != AckMode::Single && common.suffices(walk, wants).await? {
+                sent_ready |= ack_mode == AckMode::Detailed;
+                let word = if ack_mode == AckMode::Detailed { Ack::Ready } else { Ack::Continue };
+                ack(*have, word, response.buffer());
             }
-            Some(_) => return Err(malformed("unexpected delim-pkt or response-end-pkt")),
+        }
+        response.flush_if_full().await?;
+    }
+    let out = response.buffer();
+    match request.end {
+        RequestEnd::AfterWants => Ok(None),
+        RequestEnd::Done => {
+            match last.filter(|_| !common.oids.is_empty()) {
+                Some(last) if ack_mode != AckMode::Single => ack(last, Ack::Final, out),
+                Some(_) => {}
+                None => nak(out),
+            }
+            Ok(Some(common))
+        }
+        RequestEnd::Flush => {
+            if ack_mode == AckMode::Detailed
+                && got_common
+                && !got_other
+                && common.suffices(walk, wants).await?
+                && let Some(last) = last
+            {
+                sent_ready = true;
+                ack(last, Ack::Ready, out);
+            }
+            if common.oids.is_empty() || ack_mode != AckMode::Single {
+                nak(out);
+            }
+            if let Some(last) = last.filter(|_| no_done && sent_ready) {
+                ack(last, Ack::Final, out);
+                return Ok(Some(common));
+            }
+            // Stateless: what the client says next comes with another request.
+            Ok(None)
         }
     }
 }
