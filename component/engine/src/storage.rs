@@ -8,6 +8,8 @@ mod file;
 pub mod native;
 mod write;
 
+use std::time::Duration;
+
 pub use block_cache::BlockCache;
 pub use file::{BLOCK_SIZE, CachedFile};
 pub use write::{StorageWriter, WriteStorage};
@@ -37,6 +39,9 @@ pub trait Storage: std::fmt::Debug {
 
     /// Lets other tasks of the instance run. Called from within long computations.
     async fn yield_now(&self);
+
+    /// Time since some moment that stays the same while the instance lives.
+    fn now(&self) -> Duration;
 }
 
 /// An open file.

@@ -6,6 +6,7 @@
 //! Spec: gitprotocol-pack(5), gitprotocol-v2(5), gitprotocol-capabilities(5)
 
 mod advertise;
+mod alive;
 mod bundle_uri;
 mod capabilities;
 mod fetch;

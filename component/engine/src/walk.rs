@@ -11,7 +11,9 @@ mod objects;
 mod reach;
 mod set;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use gitwasi_wire::Oid;
 
@@ -32,6 +34,8 @@ pub(crate) struct Walk<'r, S: Storage> {
     loose_oids: Vec<(Oid, u32)>,
     /// Commits that count as having no parents.
     shallow: HashSet<Node>,
+    /// Objects read so far, for whoever wants to tell.
+    pub(crate) read: Rc<Cell<u64>>,
 }
 
 impl<'r, S: Storage> Walk<'r, S> {
@@ -42,6 +46,7 @@ impl<'r, S: Storage> Walk<'r, S> {
             loose: HashMap::new(),
             loose_oids: Vec::new(),
             shallow: HashSet::new(),
+            read: Rc::default(),
         };
         for oid in repository.shallow().await? {
             if let Some(node) = walk.find(&oid).await? {
@@ -90,6 +95,7 @@ impl<'r, S: Storage> Walk<'r, S> {
     }
 
     pub(crate) async fn read(&self, node: Node) -> Result<Object> {
+        self.read.set(self.read.get() + 1);
         self.repository.engine.worked(4).await;
         match node.as_loose() {
             None => self.repository.odb.read_packed(node.pack(), node.pos()).await,

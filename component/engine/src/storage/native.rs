@@ -1,13 +1,14 @@
-//! Storage over `std::fs`, for tests and tools. Blocks; never pending.
+//! Storage over `std::fs`, for tests and tools. Blocks; pending only to let others run.
 
 use std::cell::RefCell;
 use std::fs;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::{
     DirEntry, Kind, Stat, Storage, StorageError, StorageFile, StorageWriter, WriteStorage,
@@ -71,7 +72,22 @@ impl Storage for NativeStorage {
         path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
     }
 
-    async fn yield_now(&self) {}
+    async fn yield_now(&self) {
+        let mut yielded = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn now(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
 }
 
 impl WriteStorage for NativeStorage {
@@ -153,7 +169,7 @@ impl StorageWriter for NativeFile {
 
 /// Runs a future over native storage to its end.
 ///
-/// Native storage is never pending, so polling again at once is all it takes.
+/// Native storage never waits for anything, so polling again at once is all it takes.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());

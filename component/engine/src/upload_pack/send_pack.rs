@@ -2,14 +2,18 @@
 //!
 //! Spec: gitprotocol-pack(5), "Packfile Data"
 
+use std::rc::Rc;
+use std::time::Duration;
+
 use gitwasi_wire::side_band::{self, Band, SideBand};
 
+use super::alive::Signs;
 use super::fetch_args::FetchArgs;
 use super::output::{CHUNK, Output, Response};
 use super::shallow::Plan;
 use crate::pack_writer::{self, PackOptions, PackSink};
 use crate::storage::Storage;
-use crate::walk::Walk;
+use crate::walk::{Selection, Walk};
 use crate::{Error, Result};
 
 /// Selects the objects and writes them.
@@ -23,19 +27,24 @@ pub(super) async fn send<S: Storage, O: Output>(
     let progress = arguments.progress;
     // What was negotiated goes out before the walk, so that nobody waits for it.
     response.flush().await?;
-    let mut selection =
-        walk.select(&plan.wants, &plan.haves, plan.shallow, &arguments.filter).await?;
-    if arguments.include_tag {
-        let repository = walk.repository;
-        let mut refs = repository.refs(&["refs/tags/".into()]).await?;
-        while let Some(found) = refs.next().await? {
-            if found.peeled != crate::refs::Peeled::No {
-                walk.include_tag(&mut selection, &found.oid).await?;
-            }
-        }
-    }
+    let repository = walk.repository;
+    let storage = &repository.engine.storage;
+    let keep_alive =
+        repository.config().keep_alive.map(|seconds| Duration::from_secs(seconds.into()));
+    let signs = Signs {
+        storage,
+        side_band: arguments.side_band,
+        progress: progress.then(|| Rc::clone(&walk.read)),
+        keep_alive,
+    };
+    let selection = signs.during(response, select(walk, arguments, plan)).await??;
     let count = selection.wanted.count();
-    let mut stream = Stream { response, side_band: arguments.side_band, open: None };
+    let mut stream = Stream {
+        response,
+        side_band: arguments.side_band,
+        open: None,
+        clock: Clock { storage, keep_alive, puts: 0, flushed: storage.now() },
+    };
     if progress {
         stream.progress(&format!(
             "Enumerating objects: {count}, done.\nCounting objects: 100% ({count}/{count}), done.\n"
@@ -57,19 +66,65 @@ pub(super) async fn send<S: Storage, O: Output>(
     Ok(())
 }
 
-struct Stream<'a, 'o, O: Output> {
+/// Selects what the wants reach and the client lacks.
+async fn select<S: Storage>(
+    walk: &mut Walk<'_, S>,
+    arguments: &FetchArgs,
+    plan: &Plan,
+) -> Result<Selection> {
+    let mut selection =
+        walk.select(&plan.wants, &plan.haves, plan.shallow, &arguments.filter).await?;
+    if arguments.include_tag {
+        let mut refs = walk.repository.refs(&["refs/tags/".into()]).await?;
+        while let Some(found) = refs.next().await? {
+            if found.peeled != crate::refs::Peeled::No {
+                walk.include_tag(&mut selection, &found.oid).await?;
+            }
+        }
+    }
+    Ok(selection)
+}
+
+/// Tells when bytes have been gathered for so long that they must go out, however few they are.
+struct Clock<'s, S: Storage> {
+    storage: &'s S,
+    keep_alive: Option<Duration>,
+    puts: u32,
+    flushed: Duration,
+}
+
+/// Pieces of a pack between two looks at the clock.
+const PUTS: u32 = 64;
+
+impl<S: Storage> Clock<'_, S> {
+    fn is_late(&mut self) -> bool {
+        let Some(keep_alive) = self.keep_alive else { return false };
+        self.puts = (self.puts + 1) % PUTS;
+        self.puts == 0 && self.storage.now().saturating_sub(self.flushed) >= keep_alive
+    }
+}
+
+struct Stream<'a, 'o, 's, S: Storage, O: Output> {
     response: &'a mut Response<'o, O>,
     side_band: Option<SideBand>,
     /// Where in the response's buffer the packet begins that is being filled.
     open: Option<usize>,
+    clock: Clock<'s, S>,
 }
 
-impl<O: Output> Stream<'_, '_, O> {
+impl<S: Storage, O: Output> Stream<'_, '_, '_, S, O> {
     fn progress(&mut self, text: &str) {
         if let Some(side_band) = self.side_band {
             self.close();
             side_band::encode(side_band, Band::Progress, text.as_bytes(), self.response.buffer());
         }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.close();
+        self.response.flush().await?;
+        self.clock.flushed = self.clock.storage.now();
+        Ok(())
     }
 
     /// Ends the packet that is being filled.
@@ -83,7 +138,7 @@ impl<O: Output> Stream<'_, '_, O> {
     }
 }
 
-impl<O: Output> PackSink for Stream<'_, '_, O> {
+impl<S: Storage, O: Output> PackSink for Stream<'_, '_, '_, S, O> {
     async fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
         let Some(side_band) = self.side_band else {
             self.response.buffer().extend_from_slice(bytes);
@@ -105,9 +160,12 @@ impl<O: Output> PackSink for Stream<'_, '_, O> {
             if now.len() == room {
                 self.close();
                 if self.response.buffer().len() >= CHUNK {
-                    self.response.flush().await?;
+                    self.flush().await?;
                 }
             }
+        }
+        if self.clock.is_late() {
+            self.flush().await?;
         }
         Ok(())
     }
