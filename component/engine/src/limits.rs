@@ -25,6 +25,8 @@ pub struct Limits {
     pub alternates_depth: usize,
     /// Refs of one repository.
     pub refs: usize,
+    /// Bytes of a `packed-refs` that is not sorted, which has to be sorted in memory.
+    pub unsorted_refs: u64,
     /// Nesting of directories below `refs/`.
     pub ref_depth: usize,
     /// Symbolic refs that point to one another. Git stops at 5.
@@ -50,6 +52,7 @@ impl Default for Limits {
             small_file: 1 << 20,
             alternates_depth: 5,
             refs: 1 << 20,
+            unsorted_refs: 16 << 20,
             ref_depth: 64,
             symref_depth: 5,
             tag_depth: 100,

@@ -2,18 +2,19 @@
 //!
 //! Spec: gitrepository-layout(5), "refs", "packed-refs", "HEAD"; git-pack-refs(1)
 
+mod files;
 mod hidden;
 mod iterate;
-mod lines;
 mod loose;
 mod packed;
 mod peel;
+mod selector;
 
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
 
 pub use hidden::is_hidden;
-pub use iterate::RefIter;
+pub use iterate::{PeeledHex, RefIter, RefLine};
 
 use crate::repository::RefStorage;
 use crate::storage::Storage;
@@ -68,43 +69,23 @@ impl<S: Storage> Repository<S> {
     /// # Limits
     /// [`crate::Limits::symref_depth`]; past it the ref counts as broken, as in git.
     pub async fn resolve_ref(&self, name: &BStr) -> Result<Option<Resolved>> {
-        let packed = self.packed_refs().await?;
-        self.resolve_with(packed.as_ref(), name).await
-    }
-
-    /// Iterates over the refs below `refs/` in the order of their names.
-    ///
-    /// With `prefixes`, only those with one of them, none meaning all. As in git, a broken ref has
-    /// the zero oid, a symbolic ref that leads nowhere is left out, and nobody looks whether the
-    /// objects exist.
-    pub async fn refs(&self, prefixes: &[BString]) -> Result<RefIter<'_, S>> {
-        RefIter::new(self, prefixes).await
-    }
-
-    async fn packed_refs(&self) -> Result<Option<PackedRefs<S>>> {
-        if self.config.ref_storage == RefStorage::Reftable {
-            return Err(Error::Unsupported("extensions.refStorage = reftable".into()));
-        }
-        PackedRefs::open(self).await
-    }
-
-    async fn resolve_with(
-        &self,
-        packed: Option<&PackedRefs<S>>,
-        name: &BStr,
-    ) -> Result<Option<Resolved>> {
+        self.require_files()?;
         let mut current = name.to_owned();
         for _ in 0..=self.engine.limits.symref_depth {
             let (target, peeled) = match loose::read(self, current.as_bstr()).await? {
                 loose::Loose::Target(target) => (Some(target), Peeled::Unknown),
                 loose::Loose::Broken => return Ok(None),
-                loose::Loose::Absent => match packed {
-                    Some(packed) => match packed.find(current.as_bstr()).await? {
-                        Some((oid, peeled)) => (Some(Target::Direct(oid)), peeled),
+                loose::Loose::Absent => {
+                    // Opened after the look at the file, never before: git moves refs in here and
+                    // then removes the file.
+                    match PackedRefs::open(self).await? {
+                        Some(packed) => match packed.find(current.as_bstr()).await? {
+                            Some((oid, peeled)) => (Some(Target::Direct(oid)), peeled),
+                            None => (None, Peeled::Unknown),
+                        },
                         None => (None, Peeled::Unknown),
-                    },
-                    None => (None, Peeled::Unknown),
-                },
+                    }
+                }
             };
             let symbolic = current != name;
             match target {
@@ -119,6 +100,36 @@ impl<S: Storage> Repository<S> {
             }
         }
         Ok(None)
+    }
+
+    /// Iterates over the refs below `refs/` in the order of their names.
+    ///
+    /// With `prefixes`, only those with one of them, none meaning all. As in git, a broken ref has
+    /// the zero oid, a symbolic ref that leads nowhere is left out, and nobody looks whether the
+    /// objects exist.
+    pub async fn refs(&self, prefixes: &[BString]) -> Result<RefIter<'_, S>> {
+        self.visible_refs(prefixes, &[]).await
+    }
+
+    /// As [`Self::refs`], without those that `hidden`, patterns of `transfer.hideRefs`, hide.
+    ///
+    /// Refs that are hidden together are passed over in one step.
+    pub async fn visible_refs(
+        &self,
+        prefixes: &[BString],
+        hidden: &[BString],
+    ) -> Result<RefIter<'_, S>> {
+        self.require_files()?;
+        RefIter::new(self, prefixes, hidden).await
+    }
+
+    fn require_files(&self) -> Result<()> {
+        match self.config.ref_storage {
+            RefStorage::Files => Ok(()),
+            RefStorage::Reftable => {
+                Err(Error::Unsupported("extensions.refStorage = reftable".into()))
+            }
+        }
     }
 }
 

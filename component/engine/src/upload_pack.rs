@@ -100,3 +100,19 @@ async fn answer<S: Storage, O: Output>(
 fn line(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     pkt_line::data(text, out).map_err(|_| Error::corrupt("a name that fits no pkt-line"))
 }
+
+/// Appends a text pkt-line made of `parts` and a line feed, as [`line`] does.
+fn line_of(parts: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + 5;
+    if length > pkt_line::MAX_DATA_LEN + 4 {
+        return Err(Error::corrupt("a name that fits no pkt-line"));
+    }
+    out.reserve(length);
+    out.extend([12, 8, 4, 0].map(|shift| DIGITS[length >> shift & 15]));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out.push(b'\n');
+    Ok(())
+}

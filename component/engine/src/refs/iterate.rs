@@ -1,13 +1,14 @@
-//! All refs in order: loose ones merged over packed ones.
+//! All refs in order, whichever way they are stored.
 
-use std::iter::Peekable;
-use std::vec;
+use std::collections::VecDeque;
 
-use bstr::{BString, ByteSlice};
+use bstr::{BStr, BString};
 use gitwasi_wire::Oid;
 
-use super::packed::{Cursor, PackedRefs};
-use super::{Peeled, Ref, Resolved, Target, is_valid_name, loose};
+use super::files::FilesIter;
+use super::selector::Selector;
+use super::{Peeled, Ref};
+use crate::hex;
 use crate::storage::Storage;
 use crate::{Error, Repository, Result};
 
@@ -15,31 +16,81 @@ use crate::{Error, Repository, Result};
 #[derive(Debug)]
 pub struct RefIter<'a, S: Storage> {
     repository: &'a Repository<S>,
-    prefixes: Vec<BString>,
-    loose: Peekable<vec::IntoIter<BString>>,
-    packed: Option<(PackedRefs<S>, Cursor)>,
-    /// A packed ref that was read but is not yet due.
-    next_packed: Option<Ref>,
+    selector: Selector,
+    files: Option<FilesIter<S>>,
+    ended: bool,
+    /// Refs that [`Self::next`] has ahead.
+    ahead: VecDeque<Ref>,
     seen: usize,
 }
 
+/// A ref as it goes onto the wire: nothing of it is copied. Oids are lower-case hex digits.
+#[derive(Debug, Clone, Copy)]
+pub struct RefLine<'a> {
+    /// The full name.
+    pub name: &'a BStr,
+    /// The object; zeros for a broken ref.
+    pub hex: &'a [u8],
+    /// For a symbolic ref, the name of the ref at the end of the chain.
+    pub symref_target: Option<&'a BStr>,
+    /// What is known of its peeled value.
+    pub peeled: PeeledHex<'a>,
+}
+
+/// [`Peeled`], in hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeeledHex<'a> {
+    /// The object has to be looked at.
+    Unknown,
+    /// The ref points to no annotated tag.
+    No,
+    /// The ref points to an annotated tag which, in the end, points here.
+    To(&'a [u8]),
+}
+
 impl<'a, S: Storage> RefIter<'a, S> {
-    pub(super) async fn new(repository: &'a Repository<S>, prefixes: &[BString]) -> Result<Self> {
-        let prefixes = minimal(prefixes);
-        let names = loose::names(repository, |name| may_match(&prefixes, name.as_bytes())).await?;
-        let packed = match repository.packed_refs().await? {
-            Some(packed) if packed.is_sorted() => {
-                let first = prefixes.first().cloned().unwrap_or_default();
-                let cursor = packed.seek(first.as_bstr()).await?;
-                Some((packed, cursor))
-            }
-            Some(_) => return Err(Error::Unsupported("packed-refs that is not sorted".into())),
-            None => None,
+    pub(super) async fn new(
+        repository: &'a Repository<S>,
+        prefixes: &[BString],
+        hidden: &[BString],
+    ) -> Result<Self> {
+        let mut selector = Selector::new(prefixes);
+        selector.hide(hidden);
+        let files = FilesIter::new(repository, &selector).await?;
+        let ahead = VecDeque::new();
+        Ok(Self { repository, selector, files: Some(files), ended: false, ahead, seen: 0 })
+    }
+
+    /// Hands some more refs to `take`, as many as can be had without waiting; false when there
+    /// are no more.
+    ///
+    /// With `peel`, the peeled value of each of them is known.
+    ///
+    /// # Limits
+    /// [`crate::Limits::refs`].
+    pub async fn lines(
+        &mut self,
+        peel: bool,
+        mut take: impl FnMut(RefLine<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        let (before, limit) = (self.seen, self.repository.engine.limits.refs);
+        let mut count = |line: RefLine<'_>| {
+            self.seen += 1;
+            if self.seen > limit { Err(Error::LimitExceeded("refs")) } else { take(line) }
         };
-        let loose = names.into_iter().peekable();
-        let mut iter = Self { repository, prefixes, loose, packed, next_packed: None, seen: 0 };
-        iter.next_packed = iter.read_packed().await?;
-        Ok(iter)
+        let more = match &mut self.files {
+            Some(files) => {
+                files.lines(self.repository, &mut self.selector, peel, &mut count).await?
+            }
+            None => false,
+        };
+        self.ended = !more;
+        // Some twenty of them a microsecond.
+        self.repository.engine.worked((self.seen - before) as u64 / 16 + 1).await;
+        Ok(more)
     }
 
     /// The next ref; `None` behind the last.
@@ -47,74 +98,81 @@ impl<'a, S: Storage> RefIter<'a, S> {
     /// # Limits
     /// [`crate::Limits::refs`].
     pub async fn next(&mut self) -> Result<Option<Ref>> {
-        loop {
-            let engine = &self.repository.engine;
-            self.seen += 1;
-            if self.seen > engine.limits.refs {
-                return Err(Error::LimitExceeded("refs"));
-            }
-            engine.worked(1).await;
-            let packed_is_first = match (self.loose.peek(), &self.next_packed) {
-                (None, None) => return Ok(None),
-                (Some(_), None) => false,
-                (None, Some(_)) => true,
-                (Some(loose), Some(packed)) => packed.name < *loose,
-            };
-            let found = if packed_is_first {
-                let next = self.read_packed().await?;
-                std::mem::replace(&mut self.next_packed, next)
-            } else {
-                self.read_loose().await?
-            };
-            if found.is_some() {
-                return Ok(found);
-            }
+        while self.ahead.is_empty() && !self.ended {
+            let mut ahead = std::mem::take(&mut self.ahead);
+            self.lines(false, |line| {
+                ahead.push_back(line.to_ref()?);
+                Ok(())
+            })
+            .await?;
+            self.ahead = ahead;
         }
+        Ok(self.ahead.pop_front())
+    }
+}
+
+impl RefLine<'_> {
+    /// A ref that holds nothing that makes sense, as git lists it.
+    pub(super) fn broken(name: &[u8], hex_len: usize) -> RefLine<'_> {
+        const ZEROS: [u8; 64] = [b'0'; 64];
+        let hex = ZEROS[..hex_len].as_ref();
+        RefLine { name: BStr::new(name), hex, symref_target: None, peeled: PeeledHex::No }
     }
 
-    async fn read_loose(&mut self) -> Result<Option<Ref>> {
-        let Some(name) = self.loose.next() else { return Ok(None) };
-        if self.next_packed.as_ref().is_some_and(|packed| packed.name == name) {
-            self.next_packed = self.read_packed().await?;
-        }
-        match loose::read(self.repository, name.as_bstr()).await? {
-            loose::Loose::Broken => return Ok(Some(self.broken(name))),
-            loose::Loose::Target(Target::Direct(oid)) => {
-                return Ok(Some(Ref { name, oid, symref_target: None, peeled: Peeled::Unknown }));
-            }
-            loose::Loose::Target(Target::Symbolic(_)) | loose::Loose::Absent => {}
-        }
-        let packed = self.packed.as_ref().map(|(packed, _)| packed);
-        match self.repository.resolve_with(packed, name.as_bstr()).await? {
-            Some(Resolved::Ref(found)) => Ok(Some(found)),
-            Some(Resolved::Unborn(_)) | None => Ok(None),
-        }
+    /// The object.
+    pub(super) fn oid(&self) -> Result<Oid> {
+        hex::decode(self.hex).ok_or_else(|| Error::corrupt("a ref"))
     }
 
-    fn broken(&self, name: BString) -> Ref {
-        let oid = Oid::zero(self.repository.object_format());
-        Ref { name, oid, symref_target: None, peeled: Peeled::No }
+    /// What is known of the peeled value.
+    pub(super) fn peeled(&self) -> Result<Peeled> {
+        Ok(match self.peeled {
+            PeeledHex::Unknown => Peeled::Unknown,
+            PeeledHex::No => Peeled::No,
+            PeeledHex::To(hex) => {
+                Peeled::To(hex::decode(hex).ok_or_else(|| Error::corrupt("a ref"))?)
+            }
+        })
     }
 
-    async fn read_packed(&mut self) -> Result<Option<Ref>> {
-        let Some((packed, cursor)) = &mut self.packed else { return Ok(None) };
-        while let Some((name, oid, peeled)) = packed.next(cursor).await? {
-            match covered(&self.prefixes, &name) {
-                Covered::Yes if !is_valid_name(name.as_bstr()) => {
-                    return Ok(Some(self.broken(name)));
-                }
-                Covered::Yes => {
-                    return Ok(Some(Ref { name, oid, symref_target: None, peeled }));
-                }
-                Covered::No => {}
-                Covered::Past => break,
-            }
-        }
-        Ok(None)
+    fn to_ref(self) -> Result<Ref> {
+        Ok(Ref {
+            name: self.name.to_owned(),
+            oid: self.oid()?,
+            symref_target: self.symref_target.map(ToOwned::to_owned),
+            peeled: self.peeled()?,
+        })
     }
 }
 
 impl Ref {
+    /// Hands the ref to `take` as a line; with `peel`, its peeled value is known.
+    pub async fn line<S: Storage>(
+        &self,
+        repository: &Repository<S>,
+        peel: bool,
+        take: impl FnOnce(RefLine<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (mut hex, mut digits) = (Vec::new(), Vec::new());
+        hex::append(&self.oid, &mut hex);
+        let peeled = match self.peeled {
+            Peeled::Unknown if peel => {
+                repository.odb.peel(&self.oid).await?.map_or(Peeled::No, Peeled::To)
+            }
+            peeled => peeled,
+        };
+        let peeled = match peeled {
+            Peeled::Unknown => PeeledHex::Unknown,
+            Peeled::No => PeeledHex::No,
+            Peeled::To(oid) => {
+                hex::append(&oid, &mut digits);
+                PeeledHex::To(&digits)
+            }
+        };
+        let symref_target = self.symref_target.as_ref().map(|target| target.as_ref());
+        take(RefLine { name: self.name.as_ref(), hex: &hex, symref_target, peeled })
+    }
+
     /// The object at the end of the chain of annotated tags; `None` if this is no such tag.
     pub async fn peel<S: Storage>(&self, repository: &Repository<S>) -> Result<Option<Oid>> {
         match self.peeled {
@@ -122,66 +180,5 @@ impl Ref {
             Peeled::To(oid) => Ok(Some(oid)),
             Peeled::Unknown => repository.odb.peel(&self.oid).await,
         }
-    }
-}
-
-enum Covered {
-    Yes,
-    /// Not below a prefix, but a later name may be.
-    No,
-    /// Behind all prefixes.
-    Past,
-}
-
-fn covered(prefixes: &[BString], name: &BString) -> Covered {
-    if prefixes.is_empty() {
-        return Covered::Yes;
-    }
-    // The last prefix that is not behind the name is the only one it can have.
-    let after = prefixes.partition_point(|prefix| prefix <= name);
-    if after > 0 && name.starts_with(&prefixes[after - 1]) {
-        return Covered::Yes;
-    }
-    if after == prefixes.len() { Covered::Past } else { Covered::No }
-}
-
-/// Sorts prefixes and drops those that another one covers.
-fn minimal(prefixes: &[BString]) -> Vec<BString> {
-    let mut sorted = prefixes.to_vec();
-    sorted.sort_unstable();
-    let mut minimal: Vec<BString> = Vec::new();
-    for prefix in sorted {
-        if prefix.is_empty() {
-            return Vec::new();
-        }
-        if !minimal.last().is_some_and(|last| prefix.starts_with(last)) {
-            minimal.push(prefix);
-        }
-    }
-    minimal
-}
-
-/// Whether a name, or a directory with a slash at its end, may hold what a prefix asks for.
-fn may_match(prefixes: &[BString], name: &[u8]) -> bool {
-    let directory = name.ends_with(b"/");
-    prefixes.is_empty()
-        || prefixes
-            .iter()
-            .any(|prefix| name.starts_with(prefix) || directory && prefix.starts_with(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefixes_that_others_cover_are_dropped() {
-        let list =
-            |names: &[&str]| minimal(&names.iter().map(|name| (*name).into()).collect::<Vec<_>>());
-        assert_eq!(
-            list(&["refs/tags/", "refs/heads/a", "refs/heads/"]),
-            ["refs/heads/", "refs/tags/"]
-        );
-        assert!(list(&["refs/heads/", ""]).is_empty());
     }
 }

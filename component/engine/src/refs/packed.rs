@@ -1,35 +1,74 @@
-//! `packed-refs`: searched and read block by block, never loaded whole.
+//! `packed-refs`: searched and read block by block, never loaded whole if it is sorted.
+//!
+//! Refs go from the file's block to whoever takes them as they lie there: nothing is copied,
+//! allocated or awaited for one of them unless it lies across the edge of a block.
 
-use bstr::{BStr, BString, ByteSlice};
+mod record;
+mod unsorted;
+
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+use bstr::{BStr, ByteSlice};
 use gitwasi_wire::Oid;
 
-use super::Peeled;
-use super::lines::Lines;
+use super::selector::{Judgement, Selector};
+use super::{Peeled, PeeledHex, RefLine, is_valid_name};
 use crate::hex;
 use crate::storage::{BLOCK_SIZE, CachedFile, Storage};
 use crate::{Error, Repository, Result};
+use record::{Parsed, Record};
+
+/// Bytes of a ref's lines at most: two oids and the longest name a file system would take, and
+/// more.
+const MAX_RECORD: usize = 8 << 10;
 
 /// An open `packed-refs`.
 #[derive(Debug)]
 pub(super) struct PackedRefs<S: Storage> {
-    file: CachedFile<S>,
+    content: Content<S>,
     hex_len: usize,
-    sorted: bool,
     fully_peeled: bool,
     tags_peeled: bool,
     /// Where the first line behind the header begins.
     start: u64,
 }
 
-/// Reads refs one after another.
+/// Lines in the order of their names.
 #[derive(Debug)]
-pub(super) struct Cursor {
-    offset: u64,
-    held: Option<(BString, Oid)>,
+enum Content<S: Storage> {
+    File(CachedFile<S>),
+    /// Of a file that was not sorted.
+    Memory(Rc<Vec<u8>>),
+}
+
+/// Why [`PackedRefs::scan`] came to an end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// There may be more in the next block.
+    Block,
+    /// The next name is not before the bound.
+    Bound,
+    /// That was the last.
+    End,
+}
+
+/// Why a block was left.
+enum Leave {
+    /// The block ends, perhaps within the lines of a ref.
+    Edge,
+    Bound,
+    Past,
+    Skip(Vec<u8>),
+    /// Somebody has to look at the object before the ref, of so many bytes, can be told.
+    Peel(usize),
 }
 
 impl<S: Storage> PackedRefs<S> {
     /// Opens the file; `None` if there is none.
+    ///
+    /// # Limits
+    /// [`crate::Limits::unsorted_refs`], if it is not sorted.
     pub(super) async fn open(repository: &Repository<S>) -> Result<Option<Self>> {
         let file = match repository.engine.open_file(&repository.file("packed-refs")).await {
             Ok(file) => file,
@@ -37,164 +76,328 @@ impl<S: Storage> PackedRefs<S> {
             Err(error) => return Err(error.into()),
         };
         let hex_len = repository.object_format().hex_len();
-        let mut packed = Self {
-            file,
-            hex_len,
-            sorted: false,
-            fully_peeled: false,
-            tags_peeled: false,
-            start: 0,
+        let header = if file.size() == 0 { Vec::new() } else { header(&file).await? };
+        let traits = header.strip_prefix(b"# pack-refs with:").unwrap_or_default();
+        let has = |name: &[u8]| {
+            traits.trim_ascii_end().split(|byte| *byte == b' ').any(|word| word == name)
         };
-        let mut lines = Lines::new(&packed.file, 0);
-        if let Some(line) = lines.next().await?
-            && let Some(traits) = line.strip_prefix(b"# pack-refs with:")
-        {
-            let has = |name: &[u8]| traits.split(|byte| *byte == b' ').any(|word| word == name);
-            let found = (has(b"sorted"), has(b"fully-peeled"), has(b"peeled"));
-            packed.start = lines.offset();
-            (packed.sorted, packed.fully_peeled, packed.tags_peeled) = found;
-        }
-        Ok(Some(packed))
-    }
-
-    /// Whether the names are in order, so that they can be searched and merged.
-    pub(super) fn is_sorted(&self) -> bool {
-        self.sorted
+        let (fully_peeled, tags_peeled) = (has(b"fully-peeled"), has(b"peeled"));
+        let start = header.len() as u64;
+        let (content, start) = if has(b"sorted") {
+            (Content::File(file), start)
+        } else {
+            let limit = repository.engine.limits.unsorted_refs;
+            let sorted = unsorted::sort(&file, start, hex_len, limit).await?;
+            (Content::Memory(Rc::new(sorted)), 0)
+        };
+        Ok(Some(Self { content, hex_len, fully_peeled, tags_peeled, start }))
     }
 
     /// The oid and the peeled value of a ref.
     pub(super) async fn find(&self, name: &BStr) -> Result<Option<(Oid, Peeled)>> {
-        let mut cursor = self.seek(name).await?;
-        while let Some((found, oid, peeled)) = self.next(&mut cursor).await? {
-            if found == name {
-                return Ok(Some((oid, peeled)));
+        let mut offset = self.seek(name).await?;
+        let mut found = None;
+        let mut selector = Selector::default();
+        let mut after = name.to_vec();
+        after.push(0);
+        loop {
+            let mut take = |line: RefLine<'_>| {
+                if line.name.as_bytes() == name.as_bytes() {
+                    found = Some((line.oid()?, line.peeled()?));
+                }
+                Ok(())
+            };
+            match self
+                .scan(&mut offset, Some(&after), &mut selector, false, None, &mut take)
+                .await?
+            {
+                Stop::Block => {}
+                Stop::Bound | Stop::End => return Ok(found),
             }
-            if self.sorted && found.as_bstr() > name {
+        }
+    }
+
+    /// Where the first ref that is not before `name` begins, or one somewhat before it.
+    pub(super) async fn seek(&self, name: &[u8]) -> Result<u64> {
+        if name.is_empty() {
+            return Ok(self.start);
+        }
+        // The last block of which the first whole ref is before the name.
+        let mut offset = self.start;
+        let (mut low, mut high) = match &self.content {
+            Content::File(file) => (0, file.size().div_ceil(BLOCK_SIZE as u64)),
+            Content::Memory(_) => (0, 0),
+        };
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.first_in_block(middle * BLOCK_SIZE as u64, name).await? {
+                Some((at, Ordering::Less)) => {
+                    offset = at.max(self.start);
+                    low = middle + 1;
+                }
+                Some(_) | None => high = middle,
+            }
+        }
+        if offset >= self.size() {
+            return Ok(offset);
+        }
+        let (block, within) = self.block_at(offset).await?;
+        let last = self.ends_with(offset, &block[within..]);
+        Ok(offset + search(&block[within..], self.hex_len, last, name)? as u64)
+    }
+
+    /// Hands the refs from `offset` on to `take`, as far as they lie in one block, come before
+    /// `bound` and are selected; moves `offset` behind them.
+    ///
+    /// With `peel`, annotated tags that the file does not know the peeled value of are looked up.
+    pub(super) async fn scan(
+        &self,
+        offset: &mut u64,
+        bound: Option<&[u8]>,
+        selector: &mut Selector,
+        peel: bool,
+        repository: Option<&Repository<S>>,
+        take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
+    ) -> Result<Stop> {
+        loop {
+            if *offset >= self.size() {
+                return Ok(Stop::End);
+            }
+            let (block, within) = self.block_at(*offset).await?;
+            let rest = &block[within..];
+            let last = self.ends_with(*offset, rest);
+            let (used, leave) = self.scan_bytes(rest, last, false, bound, selector, peel, take)?;
+            *offset += used as u64;
+            let (carry, leave) = match leave {
+                Leave::Edge if !last && used < rest.len() => {
+                    // The lines across the edge, and the byte behind them.
+                    let length = (self.size() - *offset).min(MAX_RECORD as u64) as usize;
+                    let mut carry = vec![0; length];
+                    self.read_exact(*offset, &mut carry).await?;
+                    let last = self.ends_with(*offset, &carry);
+                    let (used, leave) =
+                        self.scan_bytes(&carry, last, true, bound, selector, peel, take)?;
+                    if used == 0 && matches!(leave, Leave::Edge) {
+                        return Err(Error::corrupt("packed-refs: a line without end"));
+                    }
+                    *offset += used as u64;
+                    (Some(carry.split_off(used)), leave)
+                }
+                leave => (None, leave),
+            };
+            let rest = carry.as_deref().unwrap_or(&rest[used..]);
+            match leave {
+                Leave::Edge => {
+                    return Ok(if *offset >= self.size() { Stop::End } else { Stop::Block });
+                }
+                Leave::Bound => return Ok(Stop::Bound),
+                Leave::Past => return Ok(Stop::End),
+                Leave::Skip(name) => {
+                    let Parsed::Record(Record { length, .. }) =
+                        record::parse(rest, self.hex_len, true)
+                    else {
+                        return Err(bad());
+                    };
+                    // Forward in any case: the file may only claim to be sorted.
+                    *offset = self.seek(&name).await?.max(*offset + length as u64);
+                }
+                Leave::Peel(length) => {
+                    let Parsed::Record(record) = record::parse(&rest[..length], self.hex_len, true)
+                    else {
+                        return Err(bad());
+                    };
+                    let oid = hex::decode(record.hex).ok_or_else(bad)?;
+                    let peeled = match repository {
+                        Some(repository) => repository.odb.peel(&oid).await?,
+                        None => None,
+                    };
+                    let mut hex = Vec::new();
+                    let peeled = peeled.map_or(PeeledHex::No, |peeled| {
+                        hex::append(&peeled, &mut hex);
+                        PeeledHex::To(&hex)
+                    });
+                    give(&record, peeled, take)?;
+                    *offset += length as u64;
+                }
+            }
+        }
+    }
+
+    /// The part of [`Self::scan`] that needs no waiting; with `one`, for one ref only.
+    #[allow(clippy::too_many_arguments)]
+    fn scan_bytes(
+        &self,
+        bytes: &[u8],
+        last: bool,
+        one: bool,
+        bound: Option<&[u8]>,
+        selector: &mut Selector,
+        peel: bool,
+        take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
+    ) -> Result<(usize, Leave)> {
+        let mut used = 0;
+        while used < bytes.len() {
+            let record = match record::parse(&bytes[used..], self.hex_len, last) {
+                Parsed::Record(record) => record,
+                Parsed::Incomplete => break,
+                Parsed::Corrupt => return Err(bad()),
+            };
+            if bound.is_some_and(|bound| record.name >= bound) {
+                return Ok((used, Leave::Bound));
+            }
+            match selector.judge(record.name) {
+                Judgement::Take => {
+                    let peeled = self.peeled(&record);
+                    if !is_valid_name(record.name.as_bstr()) {
+                        take(RefLine::broken(record.name, self.hex_len))?;
+                    } else if peel && peeled == PeeledHex::Unknown {
+                        return Ok((used, Leave::Peel(record.length)));
+                    } else {
+                        give(&record, peeled, take)?;
+                    }
+                }
+                Judgement::Drop => {}
+                Judgement::SkipTo(name) => return Ok((used, Leave::Skip(name.to_vec()))),
+                Judgement::Past => return Ok((used, Leave::Past)),
+            }
+            used += record.length;
+            if one {
                 break;
             }
         }
-        Ok(None)
+        Ok((used, Leave::Edge))
     }
 
-    /// A cursor at or somewhat before the first ref that is not before `name`.
-    pub(super) async fn seek(&self, name: &BStr) -> Result<Cursor> {
-        let mut offset = self.start;
-        if self.sorted {
-            // The last block of which the first whole ref line is before the name.
-            let (mut low, mut high) = (0, self.file.size().div_ceil(BLOCK_SIZE as u64));
-            while low < high {
-                let middle = low + (high - low) / 2;
-                match self.first_in_block(middle).await? {
-                    Some((found, at)) if found.as_bstr() < name => {
-                        offset = at.max(self.start);
-                        low = middle + 1;
-                    }
-                    _ => high = middle,
-                }
-            }
-        }
-        Ok(Cursor { offset, held: None })
+    /// Moves `offset` behind the ref of that name, if it stands there.
+    pub(super) async fn pass(&self, offset: &mut u64, name: &[u8]) -> Result<()> {
+        let mut after = name.to_vec();
+        after.push(0);
+        let mut none = |_: RefLine<'_>| Ok(());
+        let mut all = Selector::default();
+        self.scan(offset, Some(&after), &mut all, false, None, &mut none).await?;
+        Ok(())
     }
 
-    /// The next ref.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] for a line that is none of git's: so does git refuse the whole file.
-    pub(super) async fn next(&self, cursor: &mut Cursor) -> Result<Option<(BString, Oid, Peeled)>> {
-        if let Some(found) = self.next_in_block(cursor).await? {
-            return Ok(Some(found));
-        }
-        let mut lines = Lines::new(&self.file, cursor.offset);
-        loop {
-            let Some(line) = lines.next().await? else {
-                let Some((name, oid)) = cursor.held.take() else { return Ok(None) };
-                cursor.offset = lines.offset();
-                let peeled = self.unpeeled(&name);
-                return Ok(Some((name, oid, peeled)));
-            };
-            if let Some(digits) = line.strip_prefix(b"^") {
-                let peeled = hex::decode(digits).filter(|_| digits.len() == self.hex_len);
-                let peeled = peeled.ok_or_else(bad)?;
-                let (name, oid) = cursor.held.take().ok_or_else(bad)?;
-                cursor.offset = lines.offset();
-                return Ok(Some((name, oid, Peeled::To(peeled))));
-            }
-            if line.starts_with(b"#") {
-                continue;
-            }
-            let (name, oid) = parse(line, self.hex_len).ok_or_else(bad)?;
-            let (name, after) = (name.to_owned(), lines.offset());
-            if let Some((held, oid_held)) = cursor.held.replace((name, oid)) {
-                cursor.offset = after;
-                let peeled = self.unpeeled(&held);
-                return Ok(Some((held, oid_held, peeled)));
-            }
+    fn peeled<'a>(&self, record: &Record<'a>) -> PeeledHex<'a> {
+        match record.peeled {
+            Some(hex) => PeeledHex::To(hex),
+            None if self.fully_peeled => PeeledHex::No,
+            None if self.tags_peeled && record.name.starts_with(b"refs/tags/") => PeeledHex::No,
+            None => PeeledHex::Unknown,
         }
     }
 
-    /// The next ref, if its lines and the byte behind them are in one block, as nearly all are.
-    async fn next_in_block(&self, cursor: &mut Cursor) -> Result<Option<(BString, Oid, Peeled)>> {
-        if cursor.held.is_some() || cursor.offset >= self.file.size() {
-            return Ok(None);
-        }
-        let (block, within) = self.file.block_at(cursor.offset).await?;
-        let rest = &block[within..];
-        let Some(end) = rest.find_byte(b'\n') else { return Ok(None) };
-        let (line, after) = (&rest[..end], &rest[end + 1..]);
-        if line.starts_with(b"#") || line.starts_with(b"^") {
-            return Ok(None);
-        }
-        let (peeled, length) = match after.first() {
-            None => return Ok(None),
-            Some(b'^') => {
-                let Some(digits) = after.get(1..=self.hex_len) else { return Ok(None) };
-                if after.get(self.hex_len + 1) != Some(&b'\n') {
-                    return Ok(None);
-                }
-                (Some(hex::decode(digits).ok_or_else(bad)?), end + self.hex_len + 3)
-            }
-            Some(_) => (None, end + 1),
-        };
-        let (name, oid) = parse(line, self.hex_len).ok_or_else(bad)?;
-        let name = name.to_owned();
-        cursor.offset += length as u64;
-        let peeled = peeled.map_or_else(|| self.unpeeled(&name), Peeled::To);
-        Ok(Some((name, oid, peeled)))
-    }
-
-    fn unpeeled(&self, name: &BString) -> Peeled {
-        if self.fully_peeled || self.tags_peeled && name.starts_with(b"refs/tags/") {
-            Peeled::No
-        } else {
-            Peeled::Unknown
-        }
-    }
-
-    async fn first_in_block(&self, number: u64) -> Result<Option<(BString, u64)>> {
-        let mut lines = Lines::new(&self.file, number * BLOCK_SIZE as u64);
-        if number > 0 {
+    /// Where the first whole line of a ref in the block at `offset` begins, and how its name
+    /// compares; `None` if the block has none.
+    async fn first_in_block(&self, offset: u64, name: &[u8]) -> Result<Option<(u64, Ordering)>> {
+        let (block, _) = self.block_at(offset).await?;
+        let mut at = 0;
+        if offset > 0 {
             // The rest of a line that began in the block before, unless one begins right here:
             // then it is skipped too, and found from the block before.
-            lines.next().await?;
+            at = block.find_byte(b'\n').map_or(block.len(), |end| end + 1);
         }
-        loop {
-            let offset = lines.offset();
-            let Some(line) = lines.next().await? else { return Ok(None) };
-            if line.starts_with(b"^") || line.starts_with(b"#") {
-                continue;
-            }
-            let (name, _) = parse(line, self.hex_len).ok_or_else(bad)?;
-            return Ok(Some((name.to_owned(), offset)));
+        while matches!(block.get(at), Some(b'^' | b'#')) {
+            at += block[at..].find_byte(b'\n').map_or(block.len() - at, |end| end + 1);
+        }
+        let Some(end) = block[at..].find_byte(b'\n') else { return Ok(None) };
+        let found = name_of(&block[at..at + end], self.hex_len)?;
+        Ok(Some((offset + at as u64, found.cmp(name))))
+    }
+
+    fn size(&self) -> u64 {
+        match &self.content {
+            Content::File(file) => file.size(),
+            Content::Memory(lines) => lines.len() as u64,
         }
     }
+
+    async fn block_at(&self, offset: u64) -> Result<(Rc<Vec<u8>>, usize)> {
+        match &self.content {
+            Content::File(file) => file.block_at(offset).await,
+            Content::Memory(lines) => Ok((Rc::clone(lines), offset as usize)),
+        }
+    }
+
+    async fn read_exact(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        match &self.content {
+            Content::File(file) => file.read_exact(offset, out).await,
+            Content::Memory(_) => Err(bad()),
+        }
+    }
+
+    /// Whether the file ends where these bytes of it end.
+    fn ends_with(&self, offset: u64, bytes: &[u8]) -> bool {
+        offset + bytes.len() as u64 >= self.size()
+    }
+}
+
+/// The first line with its line feed, if it is a header; nothing otherwise.
+async fn header<S: Storage>(file: &CachedFile<S>) -> Result<Vec<u8>> {
+    let (block, _) = file.block_at(0).await?;
+    match block.find_byte(b'\n') {
+        Some(end) if block.starts_with(b"#") => Ok(block[..=end].to_vec()),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Where in `bytes`, which begin with a ref, the first ref begins that is not before `name`, or
+/// the one of which not all is there.
+fn search(bytes: &[u8], hex_len: usize, last: bool, name: &[u8]) -> Result<usize> {
+    // Lines from `low` on are not known to be before the name, those from `high` on are not.
+    let (mut low, mut high) = (0, bytes.len());
+    if !last {
+        high = bytes.rfind_byte(b'\n').map_or(0, |end| end + 1);
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let mut at = bytes[low..middle].rfind_byte(b'\n').map_or(low, |end| low + end + 1);
+        while at > low && bytes[at] == b'^' {
+            at = bytes[low..at - 1].rfind_byte(b'\n').map_or(low, |end| low + end + 1);
+        }
+        let end = bytes[at..high].find_byte(b'\n').ok_or_else(bad)?;
+        if bytes[at] == b'^' {
+            // Only the peeled value of what was skipped is left.
+            low = at + end + 1;
+            continue;
+        }
+        if name_of(&bytes[at..at + end], hex_len)? < name {
+            low = at + end + 1;
+        } else {
+            high = at;
+        }
+    }
+    // The peeled value belongs to the ref before.
+    while bytes.get(low) == Some(&b'^') {
+        low += bytes[low..].find_byte(b'\n').ok_or_else(bad)? + 1;
+    }
+    Ok(low)
+}
+
+fn name_of(line: &[u8], hex_len: usize) -> Result<&[u8]> {
+    line.get(hex_len..).and_then(|rest| rest.strip_prefix(b" ")).ok_or_else(bad)
+}
+
+/// Hands a ref on, its digits in lower case.
+fn give(
+    record: &Record<'_>,
+    peeled: PeeledHex<'_>,
+    take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
+) -> Result<()> {
+    let name = record.name.as_bstr();
+    let upper = |hex: &[u8]| hex.iter().fold(false, |any, byte| any | (byte & 0x60 == 0x40));
+    let of_peeled = match peeled {
+        PeeledHex::To(hex) => hex,
+        PeeledHex::Unknown | PeeledHex::No => &[],
+    };
+    if !upper(record.hex) && !upper(of_peeled) {
+        return take(RefLine { name, hex: record.hex, symref_target: None, peeled });
+    }
+    let (hex, lower) = (record.hex.to_ascii_lowercase(), of_peeled.to_ascii_lowercase());
+    let peeled = if lower.is_empty() { peeled } else { PeeledHex::To(&lower) };
+    take(RefLine { name, hex: &hex, symref_target: None, peeled })
 }
 
 fn bad() -> Error {
     Error::corrupt("packed-refs")
-}
-
-fn parse(line: &[u8], hex_len: usize) -> Option<(&BStr, Oid)> {
-    let (digits, rest) = line.split_at_checked(hex_len)?;
-    let name = rest.strip_prefix(b" ")?.as_bstr();
-    Some((name, hex::decode(digits)?))
 }

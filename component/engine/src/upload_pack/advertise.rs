@@ -6,8 +6,8 @@ use bstr::{BStr, ByteSlice};
 use gitwasi_wire::{Oid, pkt_line};
 
 use super::output::{Output, Response};
-use super::{capabilities, line};
-use crate::refs::{Ref, Resolved, is_hidden};
+use super::{capabilities, line, line_of};
+use crate::refs::{PeeledHex, RefLine, Resolved, is_hidden};
 use crate::storage::Storage;
 use crate::{Repository, Result};
 
@@ -26,13 +26,12 @@ pub(super) async fn refs<S: Storage, O: Output>(
     if let Some(Resolved::Ref(head)) = &head
         && !is_hidden(head.name.as_bstr(), &config.hide_refs)
     {
-        write(repository, head, &mut capabilities, response).await?;
+        head.line(repository, true, |head| write(head, &mut capabilities, response.buffer()))
+            .await?;
     }
-    let mut refs = repository.refs(&[]).await?;
-    while let Some(found) = refs.next().await? {
-        if !is_hidden(found.name.as_bstr(), &config.hide_refs) {
-            write(repository, &found, &mut capabilities, response).await?;
-        }
+    let mut refs = repository.visible_refs(&[], &config.hide_refs).await?;
+    while refs.lines(true, |found| write(found, &mut capabilities, response.buffer())).await? {
+        response.flush_if_full().await?;
     }
     if let Some(capabilities) = capabilities {
         let mut text = Oid::zero(config.object_format).to_string().into_bytes();
@@ -48,29 +47,13 @@ pub(super) async fn refs<S: Storage, O: Output>(
     Ok(())
 }
 
-async fn write<S: Storage, O: Output>(
-    repository: &Repository<S>,
-    found: &Ref,
-    capabilities: &mut Option<Vec<u8>>,
-    response: &mut Response<'_, O>,
-) -> Result<()> {
-    let mut text = Vec::with_capacity(100);
-    found.oid.write_hex(&mut text);
-    text.push(b' ');
-    text.extend_from_slice(&found.name);
-    if let Some(capabilities) = capabilities.take() {
-        text.push(0);
-        text.extend(capabilities);
+fn write(found: RefLine<'_>, capabilities: &mut Option<Vec<u8>>, out: &mut Vec<u8>) -> Result<()> {
+    match capabilities.take() {
+        Some(capabilities) => line_of(&[found.hex, b" ", found.name, b"\0", &capabilities], out)?,
+        None => line_of(&[found.hex, b" ", found.name], out)?,
     }
-    text.push(b'\n');
-    line(&text, response.buffer())?;
-    if let Some(peeled) = found.peel(repository).await? {
-        text.clear();
-        peeled.write_hex(&mut text);
-        text.push(b' ');
-        text.extend_from_slice(&found.name);
-        text.extend_from_slice(b"^{}\n");
-        line(&text, response.buffer())?;
+    match found.peeled {
+        PeeledHex::To(peeled) => line_of(&[peeled, b" ", found.name, b"^{}"], out),
+        PeeledHex::Unknown | PeeledHex::No => Ok(()),
     }
-    response.flush_if_full().await
 }

@@ -5,10 +5,8 @@
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::pkt_line;
 
-use super::line;
 use super::output::{Output, Response};
-use crate::hex;
-use crate::refs::{Ref, Resolved, is_hidden};
+use crate::refs::{PeeledHex, RefLine, Resolved, is_hidden};
 use crate::repository::LsRefsUnborn;
 use crate::storage::Storage;
 use crate::{Error, Repository, Result};
@@ -36,26 +34,22 @@ pub(super) async fn serve<S: Storage, O: Output>(
         arguments.prefixes.is_empty()
             || arguments.prefixes.iter().any(|prefix| name.starts_with(prefix))
     };
-    let mut text = Vec::new();
     if matches(b"HEAD") && !is_hidden(BStr::new("HEAD"), &config.hide_refs) {
         match repository.resolve_ref(BStr::new("HEAD")).await? {
             Some(Resolved::Ref(head)) => {
-                write(repository, &arguments, &head, &mut text, response).await?
+                let peel = arguments.peel;
+                head.line(repository, peel, |head| arguments.write(head, response.buffer()))
+                    .await?;
             }
             Some(Resolved::Unborn(target)) if arguments.unborn && arguments.symrefs => {
-                text.extend_from_slice(b"unborn HEAD symref-target:");
-                text.extend_from_slice(&target);
-                text.push(b'\n');
-                line(&text, response.buffer())?;
+                super::line_of(&[b"unborn HEAD symref-target:", &target], response.buffer())?;
             }
             Some(Resolved::Unborn(_)) | None => {}
         }
     }
-    let mut refs = repository.refs(&arguments.prefixes).await?;
-    while let Some(found) = refs.next().await? {
-        if !is_hidden(found.name.as_bstr(), &config.hide_refs) {
-            write(repository, &arguments, &found, &mut text, response).await?;
-        }
+    let mut refs = repository.visible_refs(&arguments.prefixes, &config.hide_refs).await?;
+    while refs.lines(arguments.peel, |found| arguments.write(found, response.buffer())).await? {
+        response.flush_if_full().await?;
     }
     pkt_line::flush(response.buffer());
     Ok(())
@@ -86,30 +80,19 @@ fn parse(lines: &[&[u8]], unborn: LsRefsUnborn) -> Result<Arguments> {
     Ok(arguments)
 }
 
-async fn write<S: Storage, O: Output>(
-    repository: &Repository<S>,
-    arguments: &Arguments,
-    found: &Ref,
-    text: &mut Vec<u8>,
-    response: &mut Response<'_, O>,
-) -> Result<()> {
-    text.clear();
-    hex::append(&found.oid, text);
-    text.push(b' ');
-    text.extend_from_slice(&found.name);
-    if arguments.symrefs
-        && let Some(target) = &found.symref_target
-    {
-        text.extend_from_slice(b" symref-target:");
-        text.extend_from_slice(target);
+impl Arguments {
+    fn write(&self, found: RefLine<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let mut parts: [&[u8]; 7] = [found.hex, b" ", found.name, b"", b"", b"", b""];
+        if self.symrefs
+            && let Some(target) = found.symref_target
+        {
+            (parts[3], parts[4]) = (b" symref-target:", target);
+        }
+        if self.peel
+            && let PeeledHex::To(peeled) = found.peeled
+        {
+            (parts[5], parts[6]) = (b" peeled:", peeled);
+        }
+        super::line_of(&parts, out)
     }
-    if arguments.peel
-        && let Some(peeled) = found.peel(repository).await?
-    {
-        text.extend_from_slice(b" peeled:");
-        hex::append(&peeled, text);
-    }
-    text.push(b'\n');
-    line(text, response.buffer())?;
-    response.flush_if_full().await
 }

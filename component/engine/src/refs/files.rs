@@ -1,0 +1,87 @@
+//! Refs as files: loose ones, a file each, merged over `packed-refs`.
+
+use std::iter::Peekable;
+use std::vec;
+
+use bstr::{BString, ByteSlice};
+
+use super::packed::{PackedRefs, Stop};
+use super::selector::{Judgement, Selector};
+use super::{Peeled, Ref, RefLine, Resolved, Target, loose};
+use crate::storage::Storage;
+use crate::{Repository, Result};
+
+/// Iterates over both in the order of names.
+#[derive(Debug)]
+pub(super) struct FilesIter<S: Storage> {
+    loose: Peekable<vec::IntoIter<BString>>,
+    packed: Option<(PackedRefs<S>, u64)>,
+    /// The loose ref whose packed namesake is still to be passed over.
+    passed: Option<BString>,
+}
+
+impl<S: Storage> FilesIter<S> {
+    pub(super) async fn new(repository: &Repository<S>, selector: &Selector) -> Result<Self> {
+        // Loose refs first: what `git pack-refs` moves meanwhile is then in packed-refs.
+        let names = loose::names(repository, |name| selector.may_take(name)).await?;
+        let packed = match PackedRefs::open(repository).await? {
+            Some(packed) => {
+                let offset = packed.seek(selector.first()).await?;
+                Some((packed, offset))
+            }
+            None => None,
+        };
+        Ok(Self { loose: names.into_iter().peekable(), packed, passed: None })
+    }
+
+    /// Hands on the refs of one block of `packed-refs` or one loose ref; false at the end.
+    pub(super) async fn lines(
+        &mut self,
+        repository: &Repository<S>,
+        selector: &mut Selector,
+        peel: bool,
+        take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        if let Some((packed, offset)) = &mut self.packed {
+            if let Some(passed) = self.passed.take() {
+                packed.pass(offset, &passed).await?;
+            }
+            let bound = self.loose.peek().map(|name| name.as_slice());
+            let repository = Some(repository);
+            match packed.scan(offset, bound, selector, peel, repository, take).await? {
+                Stop::Block => return Ok(true),
+                Stop::Bound => {}
+                Stop::End => self.packed = None,
+            }
+        }
+        let Some(name) = self.loose.next() else { return Ok(self.packed.is_some()) };
+        if selector.judge(&name) == Judgement::Take
+            && let Some(found) = read(repository, &name).await?
+        {
+            found.line(repository, peel, take).await?;
+        }
+        self.passed = Some(name);
+        Ok(true)
+    }
+}
+
+/// Reads a ref that had a file when the directory was listed; `None` if it leads nowhere.
+async fn read<S: Storage>(repository: &Repository<S>, name: &BString) -> Result<Option<Ref>> {
+    Ok(match loose::read(repository, name.as_bstr()).await? {
+        loose::Loose::Broken => {
+            let oid = gitwasi_wire::Oid::zero(repository.object_format());
+            let name = name.clone();
+            Some(Ref { name, oid, symref_target: None, peeled: Peeled::No })
+        }
+        loose::Loose::Target(Target::Direct(oid)) => {
+            Some(Ref { name: name.clone(), oid, symref_target: None, peeled: Peeled::Unknown })
+        }
+        // Deleted, or moved to packed-refs: to the one of now, not to the one we opened.
+        loose::Loose::Target(Target::Symbolic(_)) | loose::Loose::Absent => {
+            match repository.resolve_ref(name.as_bstr()).await? {
+                Some(Resolved::Ref(found)) => Some(found),
+                Some(Resolved::Unborn(_)) | None => None,
+            }
+        }
+    })
+}
