@@ -1,9 +1,10 @@
 //! What the repositories of one instance share.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::odb::BaseCache;
+use crate::refs::SoundRefs;
 use crate::storage::{BlockCache, CachedFile, Storage, StorageError, StorageFile};
 use crate::{Limits, Repository, Result};
 
@@ -17,6 +18,7 @@ pub struct Engine<S: Storage> {
     pub(crate) limits: Limits,
     pub(crate) blocks: Rc<BlockCache>,
     pub(crate) bases: BaseCache,
+    pub(crate) sound_refs: RefCell<SoundRefs>,
     work: Cell<u64>,
 }
 
@@ -25,7 +27,14 @@ impl<S: Storage> Engine<S> {
     pub fn new(storage: S, limits: Limits) -> Rc<Self> {
         let blocks = Rc::new(BlockCache::new(limits.block_cache));
         let bases = BaseCache::new(limits.base_cache);
-        Rc::new(Self { storage, limits, blocks, bases, work: Cell::new(0) })
+        Rc::new(Self {
+            storage,
+            limits,
+            blocks,
+            bases,
+            sound_refs: RefCell::default(),
+            work: Cell::new(0),
+        })
     }
 
     /// Opens the bare repository at `path`, relative to the storage's root.

@@ -20,6 +20,7 @@ use crate::repository::RefStorage;
 use crate::storage::Storage;
 use crate::{Error, Repository, Result};
 use packed::PackedRefs;
+pub(crate) use packed::SoundRefs;
 
 /// What a ref holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -102,7 +102,8 @@ fn line(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Appends a text pkt-line made of `parts` and a line feed, as [`line`] does.
-fn line_of(parts: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
+#[inline]
+fn line_of<const N: usize>(parts: [&[u8]; N], out: &mut Vec<u8>) -> Result<()> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let length = parts.iter().map(|part| part.len()).sum::<usize>() + 5;
     if length > pkt_line::MAX_DATA_LEN + 4 {

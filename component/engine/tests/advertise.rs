@@ -25,6 +25,15 @@ fn lines(mut bytes: &[u8]) -> Vec<String> {
     lines
 }
 
+/// Compares line by line, to show no more than the first one that differs.
+fn assert_same(ours: &[u8], git: &[u8], what: &str) {
+    let (ours, git) = (lines(ours), lines(git));
+    for (ours, git) in ours.iter().zip(&git) {
+        assert_eq!(ours, git, "{what}");
+    }
+    assert_eq!(ours.len(), git.len(), "{what}");
+}
+
 const VERSIONS: [(ProtocolVersion, &str); 3] = [
     (ProtocolVersion::V0, "version=0"),
     (ProtocolVersion::V1, "version=1"),
@@ -42,7 +51,7 @@ fn same(lab: &Lab, name: &str) {
         );
         let mut ours = Vec::new();
         block_on(upload_pack::advertise(&repository, version, &mut ours)).expect("no error");
-        assert_eq!(lines(&ours), lines(&git.stdout), "{name} {protocol}");
+        assert_same(&ours, &git.stdout, &format!("{name} {protocol}"));
     }
     let format = repository.object_format().name();
     for arguments in [
@@ -71,7 +80,7 @@ fn same(lab: &Lab, name: &str) {
         let mut ours = Vec::new();
         block_on(upload_pack::serve(&repository, ProtocolVersion::V2, &request, &mut ours))
             .expect("no error");
-        assert_eq!(lines(&ours), lines(&git.stdout), "{name} {arguments:?}");
+        assert_same(&ours, &git.stdout, &format!("{name} {arguments:?}"));
     }
 }
 
@@ -172,4 +181,94 @@ fn a_shallow_repository_says_so() {
     let url = format!("file://{}", lab.path("base.git").display());
     lab.git("", &["clone", "-q", "--bare", "--depth", "3", &url, "a.git"]);
     same(&lab, "a.git");
+}
+
+/// What earlier versions of git, and others, wrote: no header, none of the traits, any order.
+#[test]
+fn packed_refs_of_every_age() {
+    let lab = Lab::new();
+    lab.history("a.git", 30, &[]);
+    let commit = lab.git("a.git", &["rev-parse", "main"]);
+    let tag = lab.git("a.git", &["rev-parse", "v7"]);
+    let mut input = String::new();
+    for number in 0..3000 {
+        let oid = if number % 3 == 0 { &tag } else { &commit };
+        input.push_str(&format!(
+            "create refs/{}/x{number} {oid}\n",
+            ["tags", "heads", "pull"][number % 3]
+        ));
+    }
+    lab.git_with("a.git", &["update-ref", "--stdin"], input.as_bytes(), &[]);
+    lab.git("a.git", &["pack-refs", "--all"]);
+    let path = lab.path("a.git/packed-refs");
+    let text = std::fs::read_to_string(&path).expect("packed-refs");
+    let (_, lines) = text.split_once('\n').expect("a header");
+    let mut refs: Vec<String> = Vec::new();
+    for line in lines.lines() {
+        match refs.last_mut() {
+            Some(last) if line.starts_with('^') => last.push_str(&format!("{line}\n")),
+            _ => refs.push(format!("{line}\n")),
+        }
+    }
+    let unpeeled: String = lines
+        .lines()
+        .filter(|line| !line.starts_with('^'))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let mut shuffled = refs.clone();
+    shuffled.reverse();
+    shuffled.swap(3, 700);
+    let upper = lines
+        .to_uppercase()
+        .replace("REFS/TAGS/X", "refs/tags/x")
+        .replace("REFS/TAGS/V", "refs/tags/v");
+    let upper = upper
+        .replace("REFS/HEADS/MAIN", "refs/heads/main")
+        .replace("REFS/HEADS/SIDE", "refs/heads/side");
+    let upper = upper.replace("REFS/HEADS/X", "refs/heads/x").replace("REFS/PULL/X", "refs/pull/x");
+    for (what, content) in [
+        ("no header", unpeeled.clone()),
+        ("no header, any order", shuffled.concat()),
+        ("peeled", format!("# pack-refs with: peeled \n{}", shuffled.concat())),
+        ("sorted", format!("# pack-refs with: sorted \n{unpeeled}")),
+        ("sorted and peeled", format!("# pack-refs with: peeled sorted \n{lines}")),
+        ("upper case", format!("# pack-refs with: peeled fully-peeled sorted \n{upper}")),
+        ("empty", String::new()),
+    ] {
+        eprintln!("{what}");
+        support::write(&path, content.as_bytes());
+        same(&lab, "a.git");
+    }
+    support::write(&path, text.as_bytes());
+    // No pattern that is the beginning of a longer name: this git leaves that out as well.
+    for hidden in ["refs/pull", "refs/heads/side", "!refs/pull/x2", "refs/tags", "!refs/heads"] {
+        lab.git("a.git", &["config", "--add", "transfer.hideRefs", hidden]);
+        same(&lab, "a.git");
+    }
+}
+
+#[test]
+fn packed_refs_that_git_refuses_are_refused() {
+    let lab = Lab::new();
+    lab.history("a.git", 5, &[]);
+    lab.git("a.git", &["pack-refs", "--all"]);
+    let path = lab.path("a.git/packed-refs");
+    let text = std::fs::read_to_string(&path).expect("packed-refs");
+    let line = text.lines().last().expect("a ref");
+    for bad in [
+        format!("{text}{line}"),
+        format!("{text}x{line}\n"),
+        format!("{text}# what\n"),
+        format!("{text}{}\n", &line[..39]),
+        format!("{text}{}\n", "a".repeat(9000)),
+        format!("{text}{}\n", line.replace(' ', "x")),
+    ] {
+        support::write(&path, bad.as_bytes());
+        let git = lab.git_with("a.git", &["for-each-ref"], b"", &[]);
+        assert!(!git.status.success(), "git takes {bad}");
+        let repository = lab.open("a.git");
+        let mut out = Vec::new();
+        let outcome = block_on(upload_pack::advertise(&repository, ProtocolVersion::V0, &mut out));
+        assert!(outcome.is_err(), "{bad}");
+    }
 }

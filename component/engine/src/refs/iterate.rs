@@ -27,10 +27,10 @@ pub struct RefIter<'a, S: Storage> {
 /// A ref as it goes onto the wire: nothing of it is copied. Oids are lower-case hex digits.
 #[derive(Debug, Clone, Copy)]
 pub struct RefLine<'a> {
-    /// The full name.
-    pub name: &'a BStr,
-    /// The object; zeros for a broken ref.
-    pub hex: &'a [u8],
+    /// The oid, a space, and the full name. For a broken ref the oid is zeros.
+    pub text: &'a [u8],
+    /// Digits of the oid.
+    pub hex_len: usize,
     /// For a symbolic ref, the name of the ref at the end of the chain.
     pub symref_target: Option<&'a BStr>,
     /// What is known of its peeled value.
@@ -111,17 +111,20 @@ impl<'a, S: Storage> RefIter<'a, S> {
     }
 }
 
-impl RefLine<'_> {
-    /// A ref that holds nothing that makes sense, as git lists it.
-    pub(super) fn broken(name: &[u8], hex_len: usize) -> RefLine<'_> {
-        const ZEROS: [u8; 64] = [b'0'; 64];
-        let hex = ZEROS[..hex_len].as_ref();
-        RefLine { name: BStr::new(name), hex, symref_target: None, peeled: PeeledHex::No }
+impl<'a> RefLine<'a> {
+    /// The object's digits.
+    pub fn hex(&self) -> &'a [u8] {
+        self.text.get(..self.hex_len).unwrap_or_default()
+    }
+
+    /// The full name.
+    pub fn name(&self) -> &'a BStr {
+        BStr::new(self.text.get(self.hex_len + 1..).unwrap_or_default())
     }
 
     /// The object.
     pub(super) fn oid(&self) -> Result<Oid> {
-        hex::decode(self.hex).ok_or_else(|| Error::corrupt("a ref"))
+        hex::decode(self.hex()).ok_or_else(|| Error::corrupt("a ref"))
     }
 
     /// What is known of the peeled value.
@@ -137,7 +140,7 @@ impl RefLine<'_> {
 
     fn to_ref(self) -> Result<Ref> {
         Ok(Ref {
-            name: self.name.to_owned(),
+            name: self.name().to_owned(),
             oid: self.oid()?,
             symref_target: self.symref_target.map(ToOwned::to_owned),
             peeled: self.peeled()?,
@@ -153,8 +156,11 @@ impl Ref {
         peel: bool,
         take: impl FnOnce(RefLine<'_>) -> Result<()>,
     ) -> Result<()> {
-        let (mut hex, mut digits) = (Vec::new(), Vec::new());
-        hex::append(&self.oid, &mut hex);
+        let (mut text, mut digits) = (Vec::new(), Vec::new());
+        hex::append(&self.oid, &mut text);
+        let hex_len = text.len();
+        text.push(b' ');
+        text.extend_from_slice(&self.name);
         let peeled = match self.peeled {
             Peeled::Unknown if peel => {
                 repository.odb.peel(&self.oid).await?.map_or(Peeled::No, Peeled::To)
@@ -170,7 +176,7 @@ impl Ref {
             }
         };
         let symref_target = self.symref_target.as_ref().map(|target| target.as_ref());
-        take(RefLine { name: self.name.as_ref(), hex: &hex, symref_target, peeled })
+        take(RefLine { text: &text, hex_len, symref_target, peeled })
     }
 
     /// The object at the end of the chain of annotated tags; `None` if this is no such tag.

@@ -4,6 +4,7 @@
 //! allocated or awaited for one of them unless it lies across the edge of a block.
 
 mod record;
+mod sound;
 mod unsorted;
 
 use std::cmp::Ordering;
@@ -16,8 +17,9 @@ use super::selector::{Judgement, Selector};
 use super::{Peeled, PeeledHex, RefLine, is_valid_name};
 use crate::hex;
 use crate::storage::{BLOCK_SIZE, CachedFile, Storage};
-use crate::{Error, Repository, Result};
-use record::{Parsed, Record};
+use crate::{Engine, Error, Repository, Result};
+use record::{Parsed, Record, Upper};
+pub(crate) use sound::SoundRefs;
 
 /// Bytes of a ref's lines at most: two oids and the longest name a file system would take, and
 /// more.
@@ -32,6 +34,7 @@ pub(super) struct PackedRefs<S: Storage> {
     tags_peeled: bool,
     /// Where the first line behind the header begins.
     start: u64,
+    engine: Rc<Engine<S>>,
 }
 
 /// Lines in the order of their names.
@@ -64,6 +67,19 @@ enum Leave {
     Peel(usize),
 }
 
+/// What a stretch of refs is looked through for.
+struct Scan<'s> {
+    /// Whether the file ends where the bytes end.
+    last: bool,
+    /// For one ref only.
+    one: bool,
+    bound: Option<&'s [u8]>,
+    selector: &'s mut Selector,
+    peel: bool,
+    /// Whether digits and names are known to be as git writes them; and whether they were.
+    sound: bool,
+}
+
 impl<S: Storage> PackedRefs<S> {
     /// Opens the file; `None` if there is none.
     ///
@@ -90,7 +106,8 @@ impl<S: Storage> PackedRefs<S> {
             let sorted = unsorted::sort(&file, start, hex_len, limit).await?;
             (Content::Memory(Rc::new(sorted)), 0)
         };
-        Ok(Some(Self { content, hex_len, fully_peeled, tags_peeled, start }))
+        let engine = Rc::clone(&repository.engine);
+        Ok(Some(Self { content, hex_len, fully_peeled, tags_peeled, start, engine }))
     }
 
     /// The oid and the peeled value of a ref.
@@ -102,7 +119,7 @@ impl<S: Storage> PackedRefs<S> {
         after.push(0);
         loop {
             let mut take = |line: RefLine<'_>| {
-                if line.name.as_bytes() == name.as_bytes() {
+                if line.name() == name {
                     found = Some((line.oid()?, line.peeled()?));
                 }
                 Ok(())
@@ -166,7 +183,12 @@ impl<S: Storage> PackedRefs<S> {
             let (block, within) = self.block_at(*offset).await?;
             let rest = &block[within..];
             let last = self.ends_with(*offset, rest);
-            let (used, leave) = self.scan_bytes(rest, last, false, bound, selector, peel, take)?;
+            let sound = self.is_sound(*offset);
+            let mut scan = Scan { last, one: false, bound, selector, peel, sound };
+            let (used, leave) = self.scan_bytes(rest, &mut scan, take)?;
+            if matches!(leave, Leave::Edge) && !sound && scan.sound {
+                self.note_sound(*offset);
+            }
             *offset += used as u64;
             let (carry, leave) = match leave {
                 Leave::Edge if !last && used < rest.len() => {
@@ -175,8 +197,8 @@ impl<S: Storage> PackedRefs<S> {
                     let mut carry = vec![0; length];
                     self.read_exact(*offset, &mut carry).await?;
                     let last = self.ends_with(*offset, &carry);
-                    let (used, leave) =
-                        self.scan_bytes(&carry, last, true, bound, selector, peel, take)?;
+                    let mut scan = Scan { last, one: true, bound, selector, peel, sound: false };
+                    let (used, leave) = self.scan_bytes(&carry, &mut scan, take)?;
                     if used == 0 && matches!(leave, Leave::Edge) {
                         return Err(Error::corrupt("packed-refs: a line without end"));
                     }
@@ -206,62 +228,62 @@ impl<S: Storage> PackedRefs<S> {
                     else {
                         return Err(bad());
                     };
-                    let oid = hex::decode(record.hex).ok_or_else(bad)?;
+                    let oid = hex::decode(&record.text[..self.hex_len]).ok_or_else(bad)?;
                     let peeled = match repository {
-                        Some(repository) => repository.odb.peel(&oid).await?,
-                        None => None,
+                        Some(repository) if is_valid_name(record.name.as_bstr()) => {
+                            repository.odb.peel(&oid).await?
+                        }
+                        _ => None,
                     };
                     let mut hex = Vec::new();
                     let peeled = peeled.map_or(PeeledHex::No, |peeled| {
                         hex::append(&peeled, &mut hex);
                         PeeledHex::To(&hex)
                     });
-                    give(&record, peeled, take)?;
+                    self.give(&record, peeled, take)?;
                     *offset += length as u64;
                 }
             }
         }
     }
 
-    /// The part of [`Self::scan`] that needs no waiting; with `one`, for one ref only.
-    #[allow(clippy::too_many_arguments)]
+    /// The part of [`Self::scan`] that needs no waiting.
     fn scan_bytes(
         &self,
         bytes: &[u8],
-        last: bool,
-        one: bool,
-        bound: Option<&[u8]>,
-        selector: &mut Selector,
-        peel: bool,
+        scan: &mut Scan<'_>,
         take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
     ) -> Result<(usize, Leave)> {
+        let was_sound = scan.sound;
+        scan.sound = true;
         let mut used = 0;
         while used < bytes.len() {
-            let record = match record::parse(&bytes[used..], self.hex_len, last) {
+            let record = match record::parse(&bytes[used..], self.hex_len, scan.last) {
                 Parsed::Record(record) => record,
                 Parsed::Incomplete => break,
                 Parsed::Corrupt => return Err(bad()),
             };
-            if bound.is_some_and(|bound| record.name >= bound) {
+            if scan.bound.is_some_and(|bound| record.name >= bound) {
                 return Ok((used, Leave::Bound));
             }
-            match selector.judge(record.name) {
+            match scan.selector.judge(record.name) {
                 Judgement::Take => {
                     let peeled = self.peeled(&record);
-                    if !is_valid_name(record.name.as_bstr()) {
-                        take(RefLine::broken(record.name, self.hex_len))?;
-                    } else if peel && peeled == PeeledHex::Unknown {
+                    if scan.peel && peeled == PeeledHex::Unknown {
                         return Ok((used, Leave::Peel(record.length)));
+                    }
+                    if was_sound {
+                        take(self.line(&record, peeled))?;
                     } else {
-                        give(&record, peeled, take)?;
+                        scan.sound &= self.give(&record, peeled, take)?;
                     }
                 }
-                Judgement::Drop => {}
+                Judgement::Drop => scan.sound = was_sound,
                 Judgement::SkipTo(name) => return Ok((used, Leave::Skip(name.to_vec()))),
                 Judgement::Past => return Ok((used, Leave::Past)),
             }
             used += record.length;
-            if one {
+            if scan.one {
                 break;
             }
         }
@@ -284,6 +306,55 @@ impl<S: Storage> PackedRefs<S> {
             None if self.fully_peeled => PeeledHex::No,
             None if self.tags_peeled && record.name.starts_with(b"refs/tags/") => PeeledHex::No,
             None => PeeledHex::Unknown,
+        }
+    }
+
+    fn line<'a>(&self, record: &Record<'a>, peeled: PeeledHex<'a>) -> RefLine<'a> {
+        RefLine { text: record.text, hex_len: self.hex_len, symref_target: None, peeled }
+    }
+
+    /// Hands a ref on, its digits in lower case; false if it is not as git writes it.
+    fn give(
+        &self,
+        record: &Record<'_>,
+        peeled: PeeledHex<'_>,
+        take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        let line = self.line(record, peeled);
+        let upper = record.digits(self.hex_len).ok_or_else(bad)?;
+        let valid = is_valid_name(record.name.as_bstr());
+        if upper == Upper::None && valid {
+            return take(line).map(|()| true);
+        }
+        let mut text = record.text.to_vec();
+        text[..self.hex_len].make_ascii_lowercase();
+        if !valid {
+            text[..self.hex_len].fill(b'0');
+            take(RefLine { text: &text, peeled: PeeledHex::No, ..line })?;
+            return Ok(false);
+        }
+        match peeled {
+            PeeledHex::To(hex) => {
+                let hex = hex.to_ascii_lowercase();
+                take(RefLine { text: &text, peeled: PeeledHex::To(&hex), ..line })?;
+            }
+            PeeledHex::Unknown | PeeledHex::No => take(RefLine { text: &text, ..line })?,
+        }
+        Ok(false)
+    }
+
+    /// Whether all refs from `offset` to the end of its block were found before to be as git
+    /// writes them.
+    fn is_sound(&self, offset: u64) -> bool {
+        match &self.content {
+            Content::File(file) => self.engine.sound_refs.borrow().is_sound(file.id(), offset),
+            Content::Memory(_) => false,
+        }
+    }
+
+    fn note_sound(&self, offset: u64) {
+        if let Content::File(file) = &self.content {
+            self.engine.sound_refs.borrow_mut().note(file.id(), offset);
         }
     }
 
@@ -376,26 +447,6 @@ fn search(bytes: &[u8], hex_len: usize, last: bool, name: &[u8]) -> Result<usize
 
 fn name_of(line: &[u8], hex_len: usize) -> Result<&[u8]> {
     line.get(hex_len..).and_then(|rest| rest.strip_prefix(b" ")).ok_or_else(bad)
-}
-
-/// Hands a ref on, its digits in lower case.
-fn give(
-    record: &Record<'_>,
-    peeled: PeeledHex<'_>,
-    take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
-) -> Result<()> {
-    let name = record.name.as_bstr();
-    let upper = |hex: &[u8]| hex.iter().fold(false, |any, byte| any | (byte & 0x60 == 0x40));
-    let of_peeled = match peeled {
-        PeeledHex::To(hex) => hex,
-        PeeledHex::Unknown | PeeledHex::No => &[],
-    };
-    if !upper(record.hex) && !upper(of_peeled) {
-        return take(RefLine { name, hex: record.hex, symref_target: None, peeled });
-    }
-    let (hex, lower) = (record.hex.to_ascii_lowercase(), of_peeled.to_ascii_lowercase());
-    let peeled = if lower.is_empty() { peeled } else { PeeledHex::To(&lower) };
-    take(RefLine { name, hex: &hex, symref_target: None, peeled })
 }
 
 fn bad() -> Error {

@@ -49,11 +49,11 @@ pub(super) async fn refs<S: Storage, O: Output>(
 
 fn write(found: RefLine<'_>, capabilities: &mut Option<Vec<u8>>, out: &mut Vec<u8>) -> Result<()> {
     match capabilities.take() {
-        Some(capabilities) => line_of(&[found.hex, b" ", found.name, b"\0", &capabilities], out)?,
-        None => line_of(&[found.hex, b" ", found.name], out)?,
+        Some(capabilities) => line_of([found.text, b"\0", &capabilities], out)?,
+        None => line_of([found.text], out)?,
     }
     match found.peeled {
-        PeeledHex::To(peeled) => line_of(&[peeled, b" ", found.name, b"^{}"], out),
+        PeeledHex::To(peeled) => line_of([peeled, b" ", found.name(), b"^{}"], out),
         PeeledHex::Unknown | PeeledHex::No => Ok(()),
     }
 }

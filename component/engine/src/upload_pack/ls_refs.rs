@@ -5,6 +5,7 @@
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::pkt_line;
 
+use super::line_of;
 use super::output::{Output, Response};
 use crate::refs::{PeeledHex, RefLine, Resolved, is_hidden};
 use crate::repository::LsRefsUnborn;
@@ -42,7 +43,7 @@ pub(super) async fn serve<S: Storage, O: Output>(
                     .await?;
             }
             Some(Resolved::Unborn(target)) if arguments.unborn && arguments.symrefs => {
-                super::line_of(&[b"unborn HEAD symref-target:", &target], response.buffer())?;
+                line_of([b"unborn HEAD symref-target:", &target], response.buffer())?;
             }
             Some(Resolved::Unborn(_)) | None => {}
         }
@@ -82,17 +83,17 @@ fn parse(lines: &[&[u8]], unborn: LsRefsUnborn) -> Result<Arguments> {
 
 impl Arguments {
     fn write(&self, found: RefLine<'_>, out: &mut Vec<u8>) -> Result<()> {
-        let mut parts: [&[u8]; 7] = [found.hex, b" ", found.name, b"", b"", b"", b""];
-        if self.symrefs
-            && let Some(target) = found.symref_target
-        {
-            (parts[3], parts[4]) = (b" symref-target:", target);
+        let target = found.symref_target.filter(|_| self.symrefs);
+        let peeled = if self.peel { found.peeled } else { PeeledHex::No };
+        match (target, peeled) {
+            (None, PeeledHex::No | PeeledHex::Unknown) => line_of([found.text], out),
+            (None, PeeledHex::To(peeled)) => line_of([found.text, b" peeled:", peeled], out),
+            (Some(target), PeeledHex::No | PeeledHex::Unknown) => {
+                line_of([found.text, b" symref-target:", target], out)
+            }
+            (Some(target), PeeledHex::To(peeled)) => {
+                line_of([found.text, b" symref-target:", target, b" peeled:", peeled], out)
+            }
         }
-        if self.peel
-            && let PeeledHex::To(peeled) = found.peeled
-        {
-            (parts[5], parts[6]) = (b" peeled:", peeled);
-        }
-        super::line_of(&parts, out)
     }
 }

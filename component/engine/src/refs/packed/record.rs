@@ -2,11 +2,12 @@
 
 use bstr::ByteSlice;
 
-/// One ref. The digits are checked; the name is not.
+/// One ref. Of its digits and name nothing is checked but where they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record<'a> {
+    /// The oid, a space, and the name.
+    pub(super) text: &'a [u8],
     pub(super) name: &'a [u8],
-    pub(super) hex: &'a [u8],
     pub(super) peeled: Option<&'a [u8]>,
     /// Bytes of its lines.
     pub(super) length: usize,
@@ -27,11 +28,7 @@ pub(super) fn parse(bytes: &[u8], hex_len: usize, last: bool) -> Parsed<'_> {
         return if last { Parsed::Corrupt } else { Parsed::Incomplete };
     };
     let (line, after) = (&bytes[..end], &bytes[end + 1..]);
-    let Some((hex, name)) = line.split_at_checked(hex_len) else { return Parsed::Corrupt };
-    let Some((b' ', name)) = name.split_first() else { return Parsed::Corrupt };
-    if !is_hex(hex) {
-        return Parsed::Corrupt;
-    }
+    let Some([b' ', name @ ..]) = line.get(hex_len..) else { return Parsed::Corrupt };
     let (peeled, length) = match after.first() {
         None if !last => return Parsed::Incomplete,
         Some(b'^') => {
@@ -39,21 +36,41 @@ pub(super) fn parse(bytes: &[u8], hex_len: usize, last: bool) -> Parsed<'_> {
                 return if last { Parsed::Corrupt } else { Parsed::Incomplete };
             };
             let (hex, feed) = digits.split_at(hex_len);
-            if feed != b"\n" || !is_hex(hex) {
+            if feed != b"\n" {
                 return Parsed::Corrupt;
             }
             (Some(hex), end + hex_len + 3)
         }
         None | Some(_) => (None, end + 1),
     };
-    Parsed::Record(Record { name, hex, peeled, length })
+    Parsed::Record(Record { text: line, name, peeled, length })
 }
 
-/// Whether these are hex digits, of either case, as git reads them.
-fn is_hex(digits: &[u8]) -> bool {
+impl Record<'_> {
+    /// Whether all oids are hex digits, of either case, as git reads them; and whether there are
+    /// upper-case ones.
+    pub(super) fn digits(&self, hex_len: usize) -> Option<Upper> {
+        let hex = self.text.get(..hex_len)?;
+        let (fine, upper) = [hex, self.peeled.unwrap_or_default()]
+            .iter()
+            .map(|hex| digits(hex))
+            .fold((true, false), |all, one| (all.0 & one.0, all.1 | one.1));
+        fine.then_some(if upper { Upper::Some } else { Upper::None })
+    }
+}
+
+/// Whether there are upper-case digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Upper {
+    None,
+    Some,
+}
+
+fn digits(hex: &[u8]) -> (bool, bool) {
     // Without an early end, so that it is done many bytes at once.
-    digits.iter().fold(true, |all, byte| {
-        all & (byte.wrapping_sub(b'0') < 10 || (byte | 0x20).wrapping_sub(b'a') < 6)
+    hex.iter().fold((true, false), |(fine, upper), byte| {
+        let digit = byte.wrapping_sub(b'0') < 10 || (byte | 0x20).wrapping_sub(b'a') < 6;
+        (fine & digit, upper | (byte & 0x60 == 0x40))
     })
 }
 
@@ -66,7 +83,7 @@ mod tests {
         let (a, b) = ("a".repeat(40), "B".repeat(40));
         let text = format!("{a} refs/tags/x\n^{b}\n{a} refs/tags/y\n");
         let Parsed::Record(record) = parse(text.as_bytes(), 40, true) else { panic!("a ref") };
-        assert_eq!((record.name, record.hex), (&b"refs/tags/x"[..], a.as_bytes()));
+        assert_eq!((record.name, record.digits(40)), (&b"refs/tags/x"[..], Some(Upper::Some)));
         assert_eq!(record.peeled, Some(b.as_bytes()));
         let rest = &text.as_bytes()[record.length..];
         let Parsed::Record(record) = parse(rest, 40, true) else { panic!("a ref") };
@@ -84,12 +101,16 @@ mod tests {
             "# comment\n".to_owned(),
             format!("{a}\n"),
             format!("{a}0 refs/x\n"),
-            format!("{} refs/x\n", "g".repeat(40)),
             format!("{a} refs/x\n^{a}a\n"),
             format!("{a} refs/x\n^\n"),
             format!("{a} refs/x"),
         ] {
             assert_eq!(parse(text.as_bytes(), 40, true), Parsed::Corrupt, "{text:?}");
+        }
+        for (a, b) in [("a", "g"), ("/", "a"), (":", "0"), ("@", "A")] {
+            let text = format!("{} refs/x\n^{}\n", a.repeat(40), b.repeat(40));
+            let Parsed::Record(record) = parse(text.as_bytes(), 40, true) else { panic!("a ref") };
+            assert_eq!(record.digits(40), None, "{text}");
         }
     }
 }
