@@ -1,10 +1,12 @@
 //! What the repositories of one instance share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::odb::BaseCache;
+use crate::odb::{BaseCache, InflatePool, PackDirectories};
 use crate::refs::SoundRefs;
+use crate::repository::KnownRepository;
 use crate::storage::{BlockCache, CachedFile, Storage, StorageError, StorageFile};
 use crate::{Limits, Repository, Result};
 
@@ -18,6 +20,9 @@ pub struct Engine<S: Storage> {
     pub(crate) limits: Limits,
     pub(crate) blocks: Rc<BlockCache>,
     pub(crate) bases: BaseCache,
+    pub(crate) inflaters: Rc<InflatePool>,
+    pub(crate) pack_directories: RefCell<PackDirectories<S>>,
+    pub(crate) repositories: RefCell<HashMap<String, Rc<KnownRepository>>>,
     pub(crate) sound_refs: RefCell<SoundRefs>,
     work: Cell<u64>,
 }
@@ -32,6 +37,9 @@ impl<S: Storage> Engine<S> {
             limits,
             blocks,
             bases,
+            inflaters: Rc::default(),
+            pack_directories: RefCell::default(),
+            repositories: RefCell::default(),
             sound_refs: RefCell::default(),
             work: Cell::new(0),
         })

@@ -137,9 +137,14 @@ impl<S: Storage> Bitmaps<S> {
 impl<S: Storage> Odb<S> {
     /// The first pack that has bitmaps, and its number.
     pub(crate) async fn bitmapped_pack(&self) -> Result<Option<(u32, &Pack<S>, &Bitmaps<S>)>> {
-        for (number, pack) in self.packs.iter().enumerate() {
-            if let Some(bitmaps) = pack.bitmaps(self).await? {
-                return Ok(Some((number as u32, pack, bitmaps)));
+        self.list().await?;
+        for number in 0..self.pack_count() as u32 {
+            let pack = self.pack(number);
+            match pack.bitmaps(self).await {
+                Ok(Some(bitmaps)) => return Ok(Some((number, pack, bitmaps))),
+                Ok(None) => {}
+                Err(error) if error.is_absent() => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(None)

@@ -19,8 +19,6 @@ pub(super) struct MultiPackIndex<S: Storage> {
     offsets: u64,
     large: Option<u64>,
     names: Vec<String>,
-    /// The odb's numbers of its packs, once known.
-    packs: Vec<u32>,
 }
 
 impl<S: Storage> MultiPackIndex<S> {
@@ -69,36 +67,28 @@ impl<S: Storage> MultiPackIndex<S> {
         if names.len() != count as usize {
             return Err(bad());
         }
-        Ok(Some(Self { file, format, fanout, oids, offsets, large, names, packs: Vec::new() }))
+        Ok(Some(Self { file, format, fanout, oids, offsets, large, names }))
     }
 
-    /// Learns the odb's number for each pack and marks those as covered; false, and nothing may
-    /// be asked, when a pack is gone.
-    pub(super) fn number_packs(
-        &mut self,
-        found: &[&str],
-        first: u32,
-        covered: &mut [bool],
-    ) -> bool {
-        for name in &self.names {
-            let Some(number) = found.iter().position(|found| found == name) else { return false };
-            covered[number] = true;
-            self.packs.push(first + number as u32);
-        }
-        true
+    /// The names of its packs in its order, `pack-` and all but the ending.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
     }
 
-    /// The pack that holds an object, and its offset there.
+    /// Whether the other one is of the same file.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.file.id() == other.file.id()
+    }
+
+    /// The pack that holds an object, a place in the order of names, and its offset there.
     pub(super) async fn find(&self, oid: &Oid) -> Result<Option<(u32, u64)>> {
-        let bad = || Error::corrupt("multi-pack-index");
         let stride = self.format.oid_len() as u64;
         let range = self.fanout.range(oid);
         let Some(pos) = search(&self.file, self.oids, stride, range, oid).await? else {
             return Ok(None);
         };
         let entry = self.file.u64_at(self.offsets + 8 * u64::from(pos)).await?;
-        let (pack, offset) = ((entry >> 32) as usize, entry & 0xffff_ffff);
-        let pack = *self.packs.get(pack).ok_or_else(bad)?;
+        let (pack, offset) = ((entry >> 32) as u32, entry & 0xffff_ffff);
         let offset = match self.large {
             Some(large) if offset & 1 << 31 != 0 => {
                 self.file.u64_at(large + 8 * (offset & !(1 << 31))).await?
