@@ -4,6 +4,7 @@
 
 mod base_cache;
 mod bitmap;
+mod commit_graph;
 mod delta;
 mod directory;
 mod generation;
@@ -21,7 +22,8 @@ use std::rc::Rc;
 use gitwasi_wire::{ObjectFormat, Oid};
 
 pub use base_cache::BaseCache;
-pub(crate) use bitmap::Bitmaps;
+pub(crate) use bitmap::{BitmapView, Bitmaps};
+pub(crate) use commit_graph::CommitGraph;
 pub(crate) use directory::PackDirectories;
 pub(crate) use inflate::InflatePool;
 pub(crate) use loose::LooseReader;

@@ -128,7 +128,7 @@ fn a_fetch_under_way_survives() {
             block_on(upload_pack::serve(&repository, ProtocolVersion::V2, &request, &mut output))
                 .unwrap_or_else(|error| panic!("{number} at {at}: {error}"));
             assert!(output.writes > at, "{number} at {at}");
-            let pack = pack(&output.out);
+            let pack = support::band_1(&output.out);
             lab.git("", &["init", "-q", "--bare", "copy.git"]);
             let index =
                 lab.git_with("copy.git", &["index-pack", "--stdin", "--strict"], &pack, &[]);
@@ -136,20 +136,6 @@ fn a_fetch_under_way_survives() {
             assert_eq!(all_objects(&lab, "copy.git").len(), count, "{number} at {at}");
         }
     }
-}
-
-/// The bytes of band 1.
-fn pack(mut response: &[u8]) -> Vec<u8> {
-    let mut pack = Vec::new();
-    while let Some(length) = response.get(..4) {
-        let length = usize::from_str_radix(std::str::from_utf8(length).expect("hex"), 16);
-        let length = length.expect("hex").max(4);
-        if response.get(4) == Some(&1) {
-            pack.extend(&response[5..length]);
-        }
-        response = &response[length..];
-    }
-    pack
 }
 
 #[test]

@@ -4,13 +4,14 @@
 //! directory lists its pack. A directory is listed again when it was changed, and when an object
 //! is missed.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use gitwasi_wire::ObjectFormat;
 
-use super::Pack;
 use super::multi_pack_index::MultiPackIndex;
+use super::{CommitGraph, Pack};
 use crate::storage::{Kind, Stat, Storage};
 use crate::{Engine, Error, Result};
 
@@ -21,7 +22,10 @@ pub(crate) struct PackDirectories<S: Storage>(HashMap<String, Rc<PackDirectory<S
 /// One object directory's packs, the newest first, as they were when it was listed.
 #[derive(Debug)]
 pub(super) struct PackDirectory<S: Storage> {
+    /// The object directory's path.
+    path: String,
     stat: Option<Stat>,
+    graph: OnceCell<Option<CommitGraph<S>>>,
     pub(super) packs: Vec<Rc<Pack<S>>>,
     pub(super) multi: Option<Rc<MultiPackIndex<S>>>,
 }
@@ -66,6 +70,18 @@ impl<S: Storage> PackDirectory<S> {
         }
         directories.insert(directory.to_owned(), Rc::clone(&listed));
         Ok(listed)
+    }
+
+    /// The directory's commit-graph, if it has one: as it was when it was first asked for.
+    pub(super) async fn commit_graph(
+        &self,
+        engine: &Engine<S>,
+        format: ObjectFormat,
+    ) -> Result<Option<&CommitGraph<S>>> {
+        if self.graph.get().is_none() {
+            _ = self.graph.set(CommitGraph::open(engine, &self.path, format).await?);
+        }
+        Ok(self.graph.get().and_then(Option::as_ref))
     }
 
     async fn list(
@@ -123,6 +139,7 @@ impl<S: Storage> PackDirectory<S> {
                 multi = Some(Rc::clone(before));
             }
         }
-        Ok(Self { stat, packs, multi })
+        let path = path.trim_end_matches("/pack").to_owned();
+        Ok(Self { path, stat, graph: OnceCell::new(), packs, multi })
     }
 }

@@ -26,6 +26,7 @@ struct Generation<S: Storage> {
     /// The number of the first of them.
     first: u32,
     packs: Vec<Rc<Pack<S>>>,
+    directories: Vec<Rc<PackDirectory<S>>>,
     multi: Vec<NumberedMulti<S>>,
     /// Packs that no multi-pack-index covers, in the order they are asked.
     alone: Vec<u32>,
@@ -59,7 +60,7 @@ impl<S: Storage> Odb<S> {
     /// Lists the packs, unless that was done.
     pub(crate) async fn list(&self) -> Result<()> {
         if self.generations.0.get().is_none() {
-            let first = self.generation(0, false).await?;
+            let first = self.new_packs(0, false).await?;
             _ = self.generations.0.set(Box::new(first));
         }
         Ok(())
@@ -72,7 +73,7 @@ impl<S: Storage> Odb<S> {
         if self.generations.iter().count() >= MAX_GENERATIONS {
             return Ok(false);
         }
-        let generation = self.generation(self.pack_count() as u32, again).await?;
+        let generation = self.new_packs(self.pack_count() as u32, again).await?;
         if generation.packs.is_empty() {
             return Ok(false);
         }
@@ -82,8 +83,9 @@ impl<S: Storage> Odb<S> {
     }
 
     /// What is listed now and was not before.
-    async fn generation(&self, first: u32, again: bool) -> Result<Generation<S>> {
+    async fn new_packs(&self, first: u32, again: bool) -> Result<Generation<S>> {
         let (mut packs, mut multi, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+        let mut directories = Vec::with_capacity(self.directories.len());
         for directory in &self.directories {
             let listed = PackDirectory::open(&self.engine, directory, self.format, again).await?;
             let mut numbers = HashMap::new();
@@ -114,8 +116,15 @@ impl<S: Storage> Odb<S> {
             }
             let uncovered = new.iter().filter(|(_, name)| !covered.contains(name));
             alone.extend(uncovered.map(|(number, _)| *number));
+            directories.push(Rc::clone(&listed));
         }
-        Ok(Generation { first, packs, multi, alone, next: Generations::default() })
+        let next = Generations::default();
+        Ok(Generation { first, packs, directories, multi, alone, next })
+    }
+
+    /// The object directories as they were listed first.
+    pub(super) fn pack_directories(&self) -> &[Rc<PackDirectory<S>>] {
+        self.generations.0.get().map_or(&[], |first| &first.directories)
     }
 
     /// Where an object is in the packs that are listed.
@@ -167,6 +176,11 @@ impl<S: Storage> Odb<S> {
                 generation.packs.get(number.checked_sub(generation.first)? as usize)
             })
             .expect("numbers come from locations")
+    }
+
+    /// The multi-pack-indexes that the request began with.
+    pub(super) fn multi_pack_indexes(&self) -> &[NumberedMulti<S>] {
+        self.generations.0.get().map_or(&[], |first| &first.multi)
     }
 
     /// Whether no other place is asked before this pack, so that all its objects count here.

@@ -125,7 +125,9 @@ impl<S: Storage> Pack<S> {
             return Ok(None);
         }
         if self.bitmaps.get().is_none() {
-            let bitmaps = Bitmaps::open(odb, &self.stem, self.idx(odb).await?).await?;
+            let idx = self.idx(odb).await?;
+            let (path, of) = (format!("{}.bitmap", self.stem), idx.pack_checksum().await?);
+            let bitmaps = Bitmaps::open(odb, &path, idx.count(), of).await?;
             _ = self.bitmaps.set(bitmaps);
         }
         Ok(self.bitmaps.get().and_then(Option::as_ref))
