@@ -1,11 +1,13 @@
 //! What the repositories of one instance share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
-use crate::odb::BaseCache;
+use crate::odb::{BaseCache, InflatePool, PackDirectories};
 use crate::refs::SoundRefs;
+use crate::repository::KnownRepository;
 use crate::storage::{BlockCache, CachedFile, Storage, StorageError, StorageFile};
 use crate::{Limits, Repository, Result};
 
@@ -21,6 +23,9 @@ pub struct Engine<S: Storage> {
     pub(crate) bases: BaseCache,
     /// Tells this instance from every other in logs: drawn by chance.
     pub(crate) session_id: u64,
+    pub(crate) inflaters: Rc<InflatePool>,
+    pub(crate) pack_directories: RefCell<PackDirectories<S>>,
+    pub(crate) repositories: RefCell<HashMap<String, Rc<KnownRepository>>>,
     pub(crate) sound_refs: RefCell<SoundRefs>,
     work: Cell<u64>,
 }
@@ -36,6 +41,9 @@ impl<S: Storage> Engine<S> {
             limits,
             blocks,
             bases,
+            inflaters: Rc::default(),
+            pack_directories: RefCell::default(),
+            repositories: RefCell::default(),
             sound_refs: RefCell::default(),
             session_id,
             work: Cell::new(0),

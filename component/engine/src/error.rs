@@ -35,6 +35,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a file is not there, perhaps any more.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_absent())
+    }
+
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {
         Self::Corrupt(what.into())
     }

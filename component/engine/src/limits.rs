@@ -17,6 +17,10 @@ pub struct Limits {
     pub delta_depth: usize,
     /// Packs of one repository, those of its alternates included.
     pub packs: usize,
+    /// Object directories whose packs stay open between requests. Forgets.
+    pub open_directories: usize,
+    /// Repositories whose configuration is remembered between requests. Forgets.
+    pub known_repositories: usize,
     /// Entries of one directory.
     pub directory_entries: usize,
     /// Bytes of a small file that is read whole: `config`, `HEAD`, a loose ref, `alternates`.
@@ -49,6 +53,8 @@ impl Default for Limits {
             object_size: 64 << 20,
             delta_depth: 4096,
             packs: 4096,
+            open_directories: 64,
+            known_repositories: 1024,
             directory_entries: 1 << 20,
             small_file: 1 << 20,
             alternates_depth: 5,

@@ -4,7 +4,10 @@
 
 mod base_cache;
 mod bitmap;
+mod commit_graph;
 mod delta;
+mod directory;
+mod generation;
 mod idx;
 mod inflate;
 mod loose;
@@ -13,22 +16,24 @@ mod pack;
 mod read;
 mod rev;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gitwasi_wire::{ObjectFormat, Oid};
 
 pub use base_cache::BaseCache;
-pub(crate) use bitmap::Bitmaps;
+pub(crate) use bitmap::{BitmapView, Bitmaps};
+pub(crate) use commit_graph::CommitGraph;
+pub(crate) use directory::PackDirectories;
 pub(crate) use inflate::InflatePool;
 pub(crate) use loose::LooseReader;
 pub(crate) use pack::{EntryKind, HEADER_LEN, Pack};
 pub use read::Object;
 pub(crate) use rev::Rev;
 
-use crate::storage::{Kind as FileKind, Storage};
-use crate::{Engine, Error, Result};
-use multi_pack_index::MultiPackIndex;
+use crate::storage::Storage;
+use crate::{Engine, Result};
+use generation::Generations;
 
 /// Where an object is. An object that is in several places has one of them, always the same
 /// while the odb is open: sets of objects rely on it.
@@ -49,25 +54,31 @@ pub enum Location {
 }
 
 /// The objects of a repository.
+///
+/// Packs are listed when the first object is asked for. What a repack moves meanwhile is found
+/// again: packs that were listed stay open, and new ones are added behind them.
 #[derive(Debug)]
 pub struct Odb<S: Storage> {
     pub(crate) engine: Rc<Engine<S>>,
     pub(crate) format: ObjectFormat,
     directories: Vec<String>,
-    packs: Vec<Pack<S>>,
-    multi: Vec<MultiPackIndex<S>>,
-    /// Packs that no multi-pack-index covers, in the order they are asked.
-    alone: Vec<u32>,
+    generations: Generations<S>,
+    /// Whether the directories were listed again because an object was missed.
+    listed_again: Cell<bool>,
     recent: RefCell<Recent>,
-    pub(crate) inflaters: InflatePool,
+    pub(crate) inflaters: Rc<InflatePool>,
 }
 
 /// Locations found lately: trees name the same objects again and again.
-#[derive(Debug)]
-struct Recent(Vec<Option<(Oid, Location)>>);
+#[derive(Debug, Default)]
+struct Recent {
+    slots: Vec<Option<(Oid, Location)>>,
+    inserted: usize,
+}
 
-/// Entries of [`Recent`]; at 56 bytes each, less than 1 MiB for every open odb.
-const RECENT: usize = 1 << 14;
+/// Entries of [`Recent`] to begin with, and at most; at 48 bytes each, less than 1 MiB for every
+/// open odb.
+const RECENT: std::ops::RangeInclusive<usize> = 1 << 8..=1 << 14;
 
 impl<S: Storage> Odb<S> {
     pub(crate) async fn open(
@@ -75,75 +86,15 @@ impl<S: Storage> Odb<S> {
         directories: Vec<String>,
         format: ObjectFormat,
     ) -> Result<Self> {
-        let mut odb = Self {
+        Ok(Self {
             engine: Rc::clone(engine),
             format,
             directories,
-            packs: Vec::new(),
-            multi: Vec::new(),
-            alone: Vec::new(),
-            recent: RefCell::new(Recent(Vec::new())),
-            inflaters: InflatePool::default(),
-        };
-        for number in 0..odb.directories.len() {
-            odb.add_packs(number).await?;
-        }
-        Ok(odb)
-    }
-
-    async fn add_packs(&mut self, directory: usize) -> Result<()> {
-        let engine = Rc::clone(&self.engine);
-        let directory = format!("{}/pack", self.directories[directory]);
-        let entries =
-            match engine.storage.entries(&directory, engine.limits.directory_entries).await {
-                Ok(entries) => entries,
-                Err(error) if error.is_absent() => return Ok(()),
-                Err(error) => return Err(error.into()),
-            };
-        let mut found = Vec::new();
-        let mut multi = None;
-        for entry in &entries {
-            if entry.kind == FileKind::Directory {
-                continue;
-            }
-            if entry.name == "multi-pack-index" {
-                multi = MultiPackIndex::open(&engine, &directory, self.format).await?;
-            }
-            let Some(stem) = entry.name.strip_suffix(".idx") else { continue };
-            if !stem.starts_with("pack-") {
-                continue;
-            }
-            let stem = format!("{directory}/{stem}");
-            // An index without a pack is left by a repack that is under way.
-            match engine.storage.stat(&format!("{stem}.pack")).await {
-                Ok(stat) => found.push((stat.modified, stem)),
-                Err(error) if error.is_absent() => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if self.packs.len() + found.len() > engine.limits.packs {
-            return Err(Error::LimitExceeded("packs"));
-        }
-        // The newest first, as git asks them; names decide between equals, to be deterministic.
-        found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        let first = self.packs.len() as u32;
-        let mut covered = vec![false; found.len()];
-        if let Some(mut multi) = multi {
-            let names: Vec<&str> =
-                found.iter().map(|(_, stem)| &stem[directory.len() + 1..]).collect();
-            if multi.number_packs(&names, first, &mut covered) {
-                self.multi.push(multi);
-            } else {
-                covered.fill(false);
-            }
-        }
-        for (number, (_, stem)) in found.into_iter().enumerate() {
-            self.packs.push(Pack::new(stem));
-            if !covered[number] {
-                self.alone.push(first + number as u32);
-            }
-        }
-        Ok(())
+            generations: Generations::default(),
+            listed_again: Cell::new(false),
+            recent: RefCell::default(),
+            inflaters: Rc::clone(&engine.inflaters),
+        })
     }
 
     /// Where an object is; `None` if there is no such object.
@@ -162,43 +113,42 @@ impl<S: Storage> Odb<S> {
     }
 
     async fn search(&self, oid: &Oid) -> Result<Option<Location>> {
-        for multi in &self.multi {
-            if let Some((pack, _)) = multi.find(oid).await?
-                && let Some(pos) = self.pack(pack).idx(self).await?.find(oid).await?
-            {
-                return Ok(Some(Location::Packed { pack, pos }));
-            }
-        }
-        for pack in &self.alone {
-            if let Some(pos) = self.pack(*pack).idx(self).await?.find(oid).await? {
-                return Ok(Some(Location::Packed { pack: *pack, pos }));
-            }
+        if let Some(location) = self.find_listed(oid).await? {
+            return Ok(Some(location));
         }
         for (number, directory) in self.directories.iter().enumerate() {
             if loose::exists(&self.engine, directory, oid).await? {
                 return Ok(Some(Location::Loose { directory: number as u32 }));
             }
         }
-        Ok(None)
+        self.find_anew(oid).await
+    }
+
+    /// As [`Self::find`], in packs only.
+    pub(crate) async fn find_packed(&self, oid: &Oid) -> Result<Option<Location>> {
+        match self.find_listed(oid).await? {
+            Some(location) => Ok(Some(location)),
+            None => self.find_anew(oid).await,
+        }
+    }
+
+    /// Looks for an object in packs that appeared after the others were listed: a repack may
+    /// have moved it.
+    async fn find_anew(&self, oid: &Oid) -> Result<Option<Location>> {
+        // Once by listing, because the time of a directory may be too coarse to tell.
+        let listed_again = self.listed_again.replace(true);
+        if self.list_again(!listed_again).await? { self.find_listed(oid).await } else { Ok(None) }
+    }
+
+    /// The object directories, the repository's own first.
+    #[allow(dead_code, reason = "for what writes")]
+    pub(crate) fn directories(&self) -> &[String] {
+        &self.directories
     }
 
     /// The oid of the packed object at `pos` of `pack`'s index.
     pub(crate) async fn oid_at(&self, pack: u32, pos: u32) -> Result<Oid> {
         self.pack(pack).idx(self).await?.oid_at(pos).await
-    }
-
-    pub(crate) fn pack(&self, number: u32) -> &Pack<S> {
-        &self.packs[number as usize]
-    }
-
-    /// Whether no other place is asked before this pack, so that all its objects count here.
-    pub(crate) fn is_asked_first(&self, pack: u32) -> bool {
-        self.multi.is_empty() && self.alone.first() == Some(&pack)
-    }
-
-    /// The number of packs, in all object directories.
-    pub fn pack_count(&self) -> usize {
-        self.packs.len()
     }
 
     pub(crate) fn loose_path(&self, directory: u32, oid: &Oid) -> String {
@@ -207,19 +157,27 @@ impl<S: Storage> Odb<S> {
 }
 
 impl Recent {
-    fn slot(oid: &Oid) -> usize {
+    fn slot(&self, oid: &Oid) -> usize {
         let bytes = oid.as_bytes();
-        (usize::from(bytes[4]) << 8 | usize::from(bytes[5])) % RECENT
+        (usize::from(bytes[4]) << 8 | usize::from(bytes[5])) & (self.slots.len().wrapping_sub(1))
     }
 
     fn find(&self, oid: &Oid) -> Option<Location> {
-        self.0.get(Self::slot(oid))?.filter(|(seen, _)| seen == oid).map(|(_, location)| location)
+        let slot = self.slots.get(self.slot(oid))?.as_ref();
+        slot.filter(|(seen, _)| seen == oid).map(|(_, location)| *location)
     }
 
     fn insert(&mut self, oid: Oid, location: Location) {
-        if self.0.is_empty() {
-            self.0.resize(RECENT, None);
+        if self.inserted >= self.slots.len() && self.slots.len() < *RECENT.end() {
+            let size = (self.slots.len() * 8).clamp(*RECENT.start(), *RECENT.end());
+            let before = std::mem::replace(&mut self.slots, vec![None; size]);
+            for (oid, location) in before.into_iter().flatten() {
+                let slot = self.slot(&oid);
+                self.slots[slot] = Some((oid, location));
+            }
         }
-        self.0[Self::slot(&oid)] = Some((oid, location));
+        self.inserted += 1;
+        let slot = self.slot(&oid);
+        self.slots[slot] = Some((oid, location));
     }
 }

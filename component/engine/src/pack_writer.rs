@@ -16,7 +16,7 @@ mod runs;
 use gitwasi_wire::{ObjectFormat, Oid};
 use sha1::Digest as _;
 
-use crate::odb::{EntryKind, HEADER_LEN, LooseReader, Pack};
+use crate::odb::{EntryKind, HEADER_LEN, Location, LooseReader, Object, Pack};
 use crate::storage::Storage;
 use crate::walk::{Node, Selection, Walk};
 use crate::{Error, Result};
@@ -120,7 +120,14 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
         let repository = self.walk.repository;
         let (oid, directory) = self.walk.loose_object(number)?;
         let path = repository.odb.loose_path(directory, &oid);
-        let mut reader = LooseReader::<S>::open(&repository.engine, &path).await?;
+        let mut reader = match LooseReader::<S>::open(&repository.engine, &path).await {
+            // Packed meanwhile.
+            Err(error) if error.is_absent() => {
+                let object = repository.odb.read_at(&oid, Location::Loose { directory }).await?;
+                return self.whole(&object).await;
+            }
+            reader => reader?,
+        };
         let head = encode::whole(reader.kind(), reader.size());
         self.out.put(&head).await?;
         self.deflater.reset();
@@ -252,19 +259,25 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
             How::Whole => {
                 self.copy(pack, copying).await?;
                 let object = repository.odb.read_packed(number, place.pos).await?;
-                self.out.put(&encode::whole(object.kind, object.content.len() as u64)).await?;
-                self.deflater.reset();
-                for piece in object.content.chunks(64 << 10) {
-                    self.out.put(self.deflater.deflate(piece, false)?).await?;
-                    repository.engine.worked(piece.len() as u64 / 64).await;
-                }
-                return self.out.put(self.deflater.deflate(&[], true)?).await;
+                return self.whole(&object).await;
             }
         };
         self.copy(pack, copying).await?;
         self.out.put(&head).await?;
         copying.pending = Some((entry.data_offset, place.end));
         self.copy(pack, copying).await
+    }
+
+    /// Writes an object that is in memory.
+    async fn whole(&mut self, object: &Object) -> Result<()> {
+        let engine = &self.walk.repository.engine;
+        self.out.put(&encode::whole(object.kind, object.content.len() as u64)).await?;
+        self.deflater.reset();
+        for piece in object.content.chunks(64 << 10) {
+            self.out.put(self.deflater.deflate(piece, false)?).await?;
+            engine.worked(piece.len() as u64 / 64).await;
+        }
+        self.out.put(self.deflater.deflate(&[], true)?).await
     }
 
     /// How a delta is written whose base is not in the part of its pack that was written.

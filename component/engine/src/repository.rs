@@ -4,12 +4,15 @@
 
 mod alternates;
 mod config;
+mod known;
 
 use std::rc::Rc;
 
 use gitwasi_wire::ObjectFormat;
 
 pub use config::{Config, LsRefsUnborn, RefStorage, Setting, Settings};
+
+pub(crate) use known::KnownRepository;
 
 use crate::odb::Odb;
 use crate::storage::{Kind, Storage};
@@ -21,7 +24,7 @@ pub struct Repository<S: Storage> {
     pub(crate) engine: Rc<Engine<S>>,
     /// Relative to the storage's root.
     pub(crate) path: String,
-    pub(crate) config: Config,
+    pub(crate) config: Rc<Config>,
     pub(crate) odb: Odb<S>,
 }
 
@@ -30,16 +33,10 @@ const SUFFIXES: [&str; 4] = ["/.git", "", ".git/.git", ".git"];
 
 impl<S: Storage> Repository<S> {
     pub(crate) async fn open(engine: &Rc<Engine<S>>, name: &str) -> Result<Self> {
-        let mut path = None;
-        for suffix in SUFFIXES {
-            let candidate = format!("{name}{suffix}");
-            if is_git_directory(engine, &candidate).await? {
-                path = Some(candidate);
-                break;
-            }
-        }
-        let path = path.ok_or_else(|| Error::NotARepository(name.to_owned()))?;
-        let config = Config::read(engine, &path).await?;
+        let (path, config) = match known::find(engine, name).await? {
+            Some(known) => (known.path.clone(), Rc::clone(&known.config)),
+            None => locate(engine, name).await?,
+        };
         let directories = alternates::object_directories(engine, &path).await?;
         let odb = Odb::open(engine, directories, config.object_format).await?;
         Ok(Self { engine: Rc::clone(engine), path, config, odb })
@@ -79,6 +76,24 @@ impl<S: Storage> Repository<S> {
     pub(crate) fn file(&self, name: &str) -> String {
         format!("{}/{name}", self.path)
     }
+}
+
+/// Finds the repository of some name, and reads its configuration.
+async fn locate<S: Storage>(engine: &Engine<S>, name: &str) -> Result<(String, Rc<Config>)> {
+    for suffix in SUFFIXES {
+        let path = format!("{name}{suffix}");
+        if !is_git_directory(engine, &path).await? {
+            continue;
+        }
+        // Before it is read: a change that comes between the two is then noticed.
+        let stat = engine.storage.stat(&format!("{path}/config")).await.ok();
+        let config = Rc::new(Config::read(engine, &path).await?);
+        if let Some(stat) = stat {
+            known::remember(engine, name, KnownRepository::new(&path, stat, &config));
+        }
+        return Ok((path, config));
+    }
+    Err(Error::NotARepository(name.to_owned()))
 }
 
 /// What git asks of a directory before it takes it for a repository.

@@ -22,7 +22,7 @@ pub(crate) use objects::Selection;
 pub(crate) use set::{Node, ObjectSet};
 
 use crate::object::{Commit, Kind};
-use crate::odb::{Location, Object};
+use crate::odb::{CommitGraph, Location, Object};
 use crate::storage::Storage;
 use crate::{Error, Repository, Result};
 
@@ -36,6 +36,9 @@ pub(crate) struct Walk<'r, S: Storage> {
     shallow: HashSet<Node>,
     /// Objects read so far, for whoever wants to tell.
     pub(crate) read: Rc<Cell<u64>>,
+    /// Not in a repository that is shallow itself: a graph made before it was cut knows parents
+    /// that are not there.
+    graph: Option<&'r CommitGraph<S>>,
 }
 
 impl<'r, S: Storage> Walk<'r, S> {
@@ -47,11 +50,15 @@ impl<'r, S: Storage> Walk<'r, S> {
             loose_oids: Vec::new(),
             shallow: HashSet::new(),
             read: Rc::default(),
+            graph: None,
         };
         for oid in repository.shallow().await? {
             if let Some(node) = walk.find(&oid).await? {
                 walk.shallow.insert(node);
             }
+        }
+        if !walk.is_cut() {
+            walk.graph = repository.odb.commit_graph().await?;
         }
         Ok(walk)
     }
@@ -120,23 +127,56 @@ impl<'r, S: Storage> Walk<'r, S> {
     /// # Errors
     /// [`Error::Corrupt`] if the object is none.
     pub(crate) async fn commit(&self, node: Node) -> Result<Commit> {
-        let object = self.read(node).await?;
-        if object.kind != Kind::Commit {
-            return Err(Error::corrupt("an object that should be a commit"));
-        }
-        let mut commit = Commit::parse(&object.content, self.repository.object_format())?;
+        let mut commit = match self.in_graph(node).await? {
+            Some((graph, pos)) => graph.commit(pos).await?,
+            None => {
+                let object = self.read(node).await?;
+                if object.kind != Kind::Commit {
+                    return Err(Error::corrupt("an object that should be a commit"));
+                }
+                Commit::parse(&object.content, self.repository.object_format())?
+            }
+        };
         if self.shallow.contains(&node) {
             commit.parents.clear();
         }
         Ok(commit)
     }
 
+    /// Where the commit-graph has a commit.
+    async fn in_graph(&self, node: Node) -> Result<Option<(&'r CommitGraph<S>, u32)>> {
+        let Some(graph) = self.graph else { return Ok(None) };
+        self.repository.engine.worked(1).await;
+        let oid = self.oid(node).await?;
+        Ok(graph.find(&oid).await?.map(|pos| (graph, pos)))
+    }
+
+    /// A number that is greater than that of every other commit that this one reaches, where the
+    /// commit-graph tells.
+    pub(crate) async fn generation(&self, node: Node) -> Result<Option<u64>> {
+        match self.in_graph(node).await? {
+            Some((graph, pos)) => graph.generation(pos).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What kind of object this is.
+    pub(crate) async fn kind(&self, node: Node) -> Result<Kind> {
+        match self.in_graph(node).await? {
+            Some(_) => Ok(Kind::Commit),
+            None => Ok(self.header(node).await?.0),
+        }
+    }
+
     /// Follows annotated tags to the commit they lead to; `None` if they lead elsewhere.
     pub(crate) async fn peel_to_commit(&mut self, oid: &Oid) -> Result<Option<(Oid, Node)>> {
-        let odb = &self.repository.odb;
-        let oid = odb.peel(oid).await?.unwrap_or(*oid);
+        let Some(node) = self.find(oid).await? else { return Ok(None) };
+        if self.in_graph(node).await?.is_some() {
+            return Ok(Some((*oid, node)));
+        }
+        let oid = self.repository.odb.peel(oid).await?.unwrap_or(*oid);
         let Some(node) = self.find(&oid).await? else { return Ok(None) };
-        Ok((self.header(node).await?.0 == Kind::Commit).then_some((oid, node)))
+        Ok((self.kind(node).await? == Kind::Commit).then_some((oid, node)))
     }
 
     /// Whether history is cut at this commit.

@@ -165,3 +165,17 @@ fn damaged_packs_are_errors() {
         support::write(&path, &whole);
     }
 }
+
+#[test]
+fn a_quoted_alternate_is_followed() {
+    let lab = Lab::new();
+    lab.history("a \"b\"\t.git", 10, &[]);
+    let count = same_objects(&lab, "a \"b\"\t.git");
+    lab.git("", &["init", "-q", "--bare", "c.git"]);
+    for line in
+        ["\"../../a \\\"b\\\"\\t.git/objects\"\n", "\"../../a \\042b\\042\\011.git/objects\"\n"]
+    {
+        support::write(&lab.path("c.git/objects/info/alternates"), line.as_bytes());
+        assert_eq!(same_objects(&lab, "c.git"), count);
+    }
+}

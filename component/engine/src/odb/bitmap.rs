@@ -1,37 +1,46 @@
-//! Reachability bitmaps of packs: what some commits reach, a bit for each object of the pack.
+//! Reachability bitmaps of a pack or of a multi-pack-index: what some commits reach, a bit for
+//! each object.
+//!
+//! The name-hash cache is of use to who searches for deltas, and pseudo-merges to who reads
+//! bitmaps of many refs at once; both are passed over.
 //!
 //! Spec: gitformat-bitmap(5)
 
-use std::collections::HashMap;
+mod ewah;
+mod order;
+mod table;
 
-use super::idx::{Idx, read_oid};
-use super::{Odb, Pack};
+use gitwasi_wire::Oid;
+
+pub(crate) use order::BitmapView;
+
+use super::Odb;
+use super::idx::read_oid;
+use crate::object::Kind;
 use crate::storage::{CachedFile, Storage};
 use crate::{Error, Result};
+use table::Table;
 
-/// The bitmaps of one pack. For each of them 24 bytes are kept; the bits are read when asked.
+/// The bitmaps of one pack or multi-pack-index. The bits are read when asked.
 #[derive(Debug)]
 pub(crate) struct Bitmaps<S: Storage> {
     file: CachedFile<S>,
-    entries: Vec<Entry>,
-    by_pos: HashMap<u32, u32>,
+    table: Table,
+    /// Where the bitmaps of all commits, trees, blobs and tags begin.
+    types: [u64; 4],
+    /// Number of objects.
     bits: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    /// Where its EWAH bitmap begins.
-    offset: u64,
-    /// How many entries before it stands the one that it is the difference to; 0 for none.
-    xor: u8,
-}
-
-const FULL_DAG: u16 = 1;
+const FULL_DAG: u16 = 0x1;
+const HASH_CACHE: u16 = 0x4;
+const LOOKUP_TABLE: u16 = 0x10;
 
 impl<S: Storage> Bitmaps<S> {
-    /// Opens the bitmaps of a pack; `None` if there are none, or none of a version that is known.
-    pub(super) async fn open(odb: &Odb<S>, stem: &str, idx: &Idx<S>) -> Result<Option<Self>> {
-        let file = match odb.engine.open_file(&format!("{stem}.bitmap")).await {
+    /// Opens the bitmaps of a pack or multi-pack-index that has `bits` objects and this checksum;
+    /// `None` if there are none, or none of a version that is known.
+    pub(super) async fn open(odb: &Odb<S>, path: &str, bits: u32, of: Oid) -> Result<Option<Self>> {
+        let file = match odb.engine.open_file(path).await {
             Ok(file) => file,
             Err(error) if error.is_absent() => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -39,109 +48,69 @@ impl<S: Storage> Bitmaps<S> {
         let mut head = [0; 12];
         file.read_exact(0, &mut head).await?;
         let [b'B', b'I', b'T', b'M', 0, 1, flags @ .., a, b, c, d] = head else { return Ok(None) };
+        let flags = u16::from_be_bytes(flags);
         let checksum = read_oid(&file, 12, odb.format).await?;
-        if u16::from_be_bytes(flags) & FULL_DAG == 0 || checksum != idx.pack_checksum().await? {
+        if flags & FULL_DAG == 0 || checksum != of {
             return Ok(None);
         }
         let count = u32::from_be_bytes([a, b, c, d]);
-        let mut bitmaps =
-            Self { file, entries: Vec::new(), by_pos: HashMap::new(), bits: idx.count() };
         let mut offset = 12 + odb.format.oid_len() as u64;
-        for _kind in 0..4 {
-            offset = bitmaps.skip(offset).await?;
+        let mut types = [0; 4];
+        for at in &mut types {
+            *at = offset;
+            offset = ewah::skip(&file, offset).await?;
         }
-        // No entry is shorter than 18 bytes: the file's size bounds what is kept.
-        for number in 0..count {
-            let pos = bitmaps.file.u32_at(offset).await?;
-            let mut rest = [0; 2];
-            bitmaps.file.read_exact(offset + 4, &mut rest).await?;
-            if u32::from(rest[0]) > number {
-                return Err(Error::corrupt("a bitmap that differs from none"));
-            }
-            bitmaps.by_pos.insert(pos, number);
-            bitmaps.entries.push(Entry { offset: offset + 6, xor: rest[0] });
-            offset = bitmaps.skip(offset + 6).await?;
-            odb.engine.worked(1).await;
-        }
-        Ok(Some(bitmaps))
+        let table = if flags & LOOKUP_TABLE == 0 {
+            Table::list(&odb.engine, &file, offset, count).await?
+        } else {
+            let cache = if flags & HASH_CACHE == 0 { 0 } else { 4 * u64::from(bits) };
+            let end = file.size().checked_sub(odb.format.oid_len() as u64 + cache);
+            Table::lookup(offset, end.ok_or_else(bad)?, count)?
+        };
+        Ok(Some(Self { file, table, types, bits }))
     }
 
     /// Adds to `bits` what the commit at an index position reaches; false if it has no bitmap.
-    ///
-    /// Bits are in the order of the pack.
-    pub(crate) async fn add(&self, pos: u32, bits: &mut [u64]) -> Result<bool> {
-        let Some(number) = self.by_pos.get(&pos) else { return Ok(false) };
+    pub(crate) async fn add(&self, odb: &Odb<S>, pos: u32, bits: &mut [u64]) -> Result<bool> {
+        let Some(mut number) = self.table.find(&self.file, pos).await? else { return Ok(false) };
         let mut reached = vec![0; bits.len()];
-        let mut number = *number;
-        loop {
-            let entry = self.entries[number as usize];
-            self.xor(entry.offset, &mut reached).await?;
-            if entry.xor == 0 {
-                break;
-            }
-            number -= u32::from(entry.xor);
-        }
-        for (bits, reached) in bits.iter_mut().zip(reached) {
-            *bits |= reached;
-        }
-        Ok(true)
-    }
-
-    /// Words that hold a bit for each object.
-    pub(crate) fn words(&self) -> usize {
-        self.bits.div_ceil(64) as usize
-    }
-
-    async fn skip(&self, offset: u64) -> Result<u64> {
-        let words = self.file.u32_at(offset + 4).await?;
-        Ok(offset + 12 + 8 * u64::from(words))
-    }
-
-    /// Flips the bits that are set in the EWAH bitmap at `offset`.
-    async fn xor(&self, mut offset: u64, out: &mut [u64]) -> Result<()> {
-        let bad = || Error::corrupt("a bitmap");
-        let words = u64::from(self.file.u32_at(offset + 4).await?);
-        offset += 8;
-        let end = offset + 8 * words;
-        let mut at = 0usize;
-        while offset < end {
-            let marker = self.file.u64_at(offset).await?;
-            offset += 8;
-            let run = (marker >> 1 & 0xffff_ffff) as usize;
-            let literals = marker >> 33;
-            if run > out.len() - at || literals > (out.len() - at - run) as u64 {
-                return Err(bad());
-            }
-            if marker & 1 != 0 {
-                for word in &mut out[at..at + run] {
-                    *word = !*word;
+        for _ in 0..self.table.count() {
+            let entry = self.table.entry(&self.file, number).await?;
+            ewah::xor(&self.file, entry.bitmap, self.bits, &mut reached).await?;
+            odb.engine.worked(bits.len() as u64 / 256 + 1).await;
+            let Some(base) = entry.base else {
+                for (bits, reached) in bits.iter_mut().zip(reached) {
+                    *bits |= reached;
                 }
-            }
-            at += run;
-            for _ in 0..literals {
-                out[at] ^= self.file.u64_at(offset).await?;
-                offset += 8;
-                at += 1;
-            }
+                return Ok(true);
+            };
+            number = base;
         }
-        // A run of ones may reach beyond the last object.
-        if let Some(last) = out.last_mut()
-            && !self.bits.is_multiple_of(64)
-        {
-            *last &= (1 << (self.bits % 64)) - 1;
+        Err(bad())
+    }
+
+    /// Removes all objects of a kind from `bits`.
+    pub(crate) async fn remove(&self, kind: Kind, bits: &mut [u64]) -> Result<()> {
+        let mut removed = vec![0; bits.len()];
+        let offset = self.types[usize::from(kind.pack_type()) - 1];
+        ewah::xor(&self.file, offset, self.bits, &mut removed).await?;
+        for (bits, removed) in bits.iter_mut().zip(removed) {
+            *bits &= !removed;
         }
         Ok(())
     }
+
+    /// No bit of all.
+    pub(crate) fn none(&self) -> Vec<u64> {
+        vec![0; self.bits.div_ceil(64) as usize]
+    }
+
+    /// Number of objects.
+    pub(crate) fn objects(&self) -> u32 {
+        self.bits
+    }
 }
 
-impl<S: Storage> Odb<S> {
-    /// The first pack that has bitmaps, and its number.
-    pub(crate) async fn bitmapped_pack(&self) -> Result<Option<(u32, &Pack<S>, &Bitmaps<S>)>> {
-        for (number, pack) in self.packs.iter().enumerate() {
-            if let Some(bitmaps) = pack.bitmaps(self).await? {
-                return Ok(Some((number as u32, pack, bitmaps)));
-            }
-        }
-        Ok(None)
-    }
+fn bad() -> Error {
+    Error::corrupt("a bitmap")
 }

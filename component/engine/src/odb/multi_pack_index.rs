@@ -2,9 +2,13 @@
 //!
 //! Spec: gitformat-pack(5), "multi-pack-index (MIDX) files have the following format"
 
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+
 use gitwasi_wire::{ObjectFormat, Oid};
 
-use super::idx::{Fanout, search};
+use super::idx::{Fanout, read_oid, search};
+use super::{Bitmaps, Odb};
 use crate::chunk_file::Chunks;
 use crate::storage::{CachedFile, Storage};
 use crate::{Engine, Error, Result};
@@ -13,14 +17,17 @@ use crate::{Engine, Error, Result};
 #[derive(Debug)]
 pub(super) struct MultiPackIndex<S: Storage> {
     file: CachedFile<S>,
+    /// Without what tells its bitmaps from those of another one.
+    path: String,
     format: ObjectFormat,
+    /// The order of its bitmaps' bits, if it has bitmaps.
+    order: Option<u64>,
+    bitmaps: OnceCell<Option<Bitmaps<S>>>,
     fanout: Fanout,
     oids: u64,
     offsets: u64,
     large: Option<u64>,
     names: Vec<String>,
-    /// The odb's numbers of its packs, once known.
-    packs: Vec<u32>,
 }
 
 impl<S: Storage> MultiPackIndex<S> {
@@ -30,8 +37,8 @@ impl<S: Storage> MultiPackIndex<S> {
         directory: &str,
         format: ObjectFormat,
     ) -> Result<Option<Self>> {
-        let bad = || Error::corrupt("multi-pack-index");
-        let file = match engine.open_file(&format!("{directory}/multi-pack-index")).await {
+        let path = format!("{directory}/multi-pack-index");
+        let file = match engine.open_file(&path).await {
             Ok(file) => file,
             Err(error) if error.is_absent() => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -69,42 +76,96 @@ impl<S: Storage> MultiPackIndex<S> {
         if names.len() != count as usize {
             return Err(bad());
         }
-        Ok(Some(Self { file, format, fanout, oids, offsets, large, names, packs: Vec::new() }))
-    }
-
-    /// Learns the odb's number for each pack and marks those as covered; false, and nothing may
-    /// be asked, when a pack is gone.
-    pub(super) fn number_packs(
-        &mut self,
-        found: &[&str],
-        first: u32,
-        covered: &mut [bool],
-    ) -> bool {
-        for name in &self.names {
-            let Some(number) = found.iter().position(|found| found == name) else { return false };
-            covered[number] = true;
-            self.packs.push(first + number as u32);
-        }
-        true
-    }
-
-    /// The pack that holds an object, and its offset there.
-    pub(super) async fn find(&self, oid: &Oid) -> Result<Option<(u32, u64)>> {
-        let bad = || Error::corrupt("multi-pack-index");
-        let stride = self.format.oid_len() as u64;
-        let range = self.fanout.range(oid);
-        let Some(pos) = search(&self.file, self.oids, stride, range, oid).await? else {
-            return Ok(None);
+        let order = match chunks.find(*b"RIDX") {
+            Some(_) => Some(chunks.require(*b"RIDX", objects * 4)?),
+            None => None,
         };
+        let bitmaps = OnceCell::new();
+        Ok(Some(Self { file, path, format, order, bitmaps, fanout, oids, offsets, large, names }))
+    }
+
+    /// The names of its packs in its order, `pack-` and all but the ending.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Whether the other one is of the same file.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.file.id() == other.file.id()
+    }
+
+    /// Its reachability bitmaps, if it has any.
+    pub(super) async fn bitmaps(&self, odb: &Odb<S>) -> Result<Option<&Bitmaps<S>>> {
+        if self.order.is_none() {
+            return Ok(None);
+        }
+        if self.bitmaps.get().is_none() {
+            let trailer = self.file.size().checked_sub(self.format.oid_len() as u64);
+            let checksum = read_oid(&self.file, trailer.ok_or_else(bad)?, self.format).await?;
+            let path = format!("{}-{checksum}.bitmap", self.path);
+            let bitmaps = Bitmaps::open(odb, &path, self.fanout.count(), checksum).await?;
+            _ = self.bitmaps.set(bitmaps);
+        }
+        Ok(self.bitmaps.get().and_then(Option::as_ref))
+    }
+
+    /// The position of an object.
+    pub(super) async fn position(&self, oid: &Oid) -> Result<Option<u32>> {
+        let stride = self.format.oid_len() as u64;
+        search(&self.file, self.oids, stride, self.fanout.range(oid), oid).await
+    }
+
+    /// The pack that holds an object, a place in the order of names, and its offset there.
+    pub(super) async fn find(&self, oid: &Oid) -> Result<Option<(u32, u64)>> {
+        match self.position(oid).await? {
+            Some(pos) => self.at(pos).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Self::find`], of the object that a bit of the bitmaps stands for.
+    pub(super) async fn at_bit(&self, bit: u32) -> Result<(u32, u64)> {
+        let pos = self.position_of(bit).await?;
+        self.at(pos).await
+    }
+
+    /// The bit that stands for the object at a position.
+    pub(super) async fn bit_of(&self, pos: u32) -> Result<Option<u32>> {
+        // Bits are in the order of packs and offsets, but that one pack comes first.
+        let (preferred, _) = self.at_bit(0).await?;
+        let key = |(pack, offset): (u32, u64)| (pack != preferred, pack, offset);
+        let wanted = key(self.at(pos).await?);
+        let (mut low, mut high) = (0, self.fanout.count());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match key(self.at_bit(middle).await?).cmp(&wanted) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(Some(middle)),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn position_of(&self, bit: u32) -> Result<u32> {
+        let order = self.order.filter(|_| bit < self.fanout.count()).ok_or_else(bad)?;
+        let pos = self.file.u32_at(order + 4 * u64::from(bit)).await?;
+        if pos < self.fanout.count() { Ok(pos) } else { Err(bad()) }
+    }
+
+    async fn at(&self, pos: u32) -> Result<(u32, u64)> {
         let entry = self.file.u64_at(self.offsets + 8 * u64::from(pos)).await?;
-        let (pack, offset) = ((entry >> 32) as usize, entry & 0xffff_ffff);
-        let pack = *self.packs.get(pack).ok_or_else(bad)?;
+        let (pack, offset) = ((entry >> 32) as u32, entry & 0xffff_ffff);
         let offset = match self.large {
             Some(large) if offset & 1 << 31 != 0 => {
                 self.file.u64_at(large + 8 * (offset & !(1 << 31))).await?
             }
             _ => offset,
         };
-        Ok(Some((pack, offset)))
+        Ok((pack, offset))
     }
+}
+
+fn bad() -> Error {
+    Error::corrupt("multi-pack-index")
 }

@@ -18,7 +18,11 @@ pub(crate) const HEADER_LEN: u64 = 12;
 /// A pack and its index, each opened when first asked for.
 #[derive(Debug)]
 pub(crate) struct Pack<S: Storage> {
+    /// The path without its ending.
     stem: String,
+    modified: u64,
+    has_rev: bool,
+    has_bitmap: bool,
     idx: OnceCell<Idx<S>>,
     data: OnceCell<CachedFile<S>>,
     rev: OnceCell<Rev<S>>,
@@ -47,9 +51,25 @@ pub(crate) enum EntryKind {
 }
 
 impl<S: Storage> Pack<S> {
-    pub(super) fn new(stem: String) -> Self {
+    pub(super) fn new(stem: String, modified: u64, has_rev: bool, has_bitmap: bool) -> Self {
         let (idx, data) = (OnceCell::new(), OnceCell::new());
-        Self { stem, idx, data, rev: OnceCell::new(), bitmaps: OnceCell::new() }
+        let (rev, bitmaps) = (OnceCell::new(), OnceCell::new());
+        Self { stem, modified, has_rev, has_bitmap, idx, data, rev, bitmaps }
+    }
+
+    /// The path without its ending.
+    pub(super) fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    /// The file's name without its ending.
+    pub(super) fn name(&self) -> &str {
+        self.stem.rsplit_once('/').map_or(&self.stem, |(_, name)| name)
+    }
+
+    /// When the pack was modified last, before it was listed.
+    pub(super) fn modified(&self) -> u64 {
+        self.modified
     }
 
     /// Its index.
@@ -92,7 +112,8 @@ impl<S: Storage> Pack<S> {
     /// Its entries in the order of the pack.
     pub(crate) async fn rev(&self, odb: &Odb<S>) -> Result<&Rev<S>> {
         if self.rev.get().is_none() {
-            let rev = Rev::open(odb, &self.stem, self.idx(odb).await?).await?;
+            let stem = self.has_rev.then_some(self.stem.as_str());
+            let rev = Rev::open(odb, stem, self.idx(odb).await?).await?;
             _ = self.rev.set(rev);
         }
         self.rev.get().ok_or_else(|| Error::corrupt("a reverse index"))
@@ -100,8 +121,13 @@ impl<S: Storage> Pack<S> {
 
     /// Its reachability bitmaps, if it has any.
     pub(crate) async fn bitmaps(&self, odb: &Odb<S>) -> Result<Option<&Bitmaps<S>>> {
+        if !self.has_bitmap {
+            return Ok(None);
+        }
         if self.bitmaps.get().is_none() {
-            let bitmaps = Bitmaps::open(odb, &self.stem, self.idx(odb).await?).await?;
+            let idx = self.idx(odb).await?;
+            let (path, of) = (format!("{}.bitmap", self.stem), idx.pack_checksum().await?);
+            let bitmaps = Bitmaps::open(odb, &path, idx.count(), of).await?;
             _ = self.bitmaps.set(bitmaps);
         }
         Ok(self.bitmaps.get().and_then(Option::as_ref))

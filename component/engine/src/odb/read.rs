@@ -38,11 +38,24 @@ impl<S: Storage> Odb<S> {
         match location {
             Location::Packed { pack, pos } => self.read_packed(pack, pos).await,
             Location::Loose { directory } => {
-                let reader =
-                    LooseReader::open(&self.engine, &self.loose_path(directory, oid)).await?;
+                let path = self.loose_path(directory, oid);
+                let reader = match LooseReader::open(&self.engine, &path).await {
+                    Err(error) if error.is_absent() => return self.read_moved(oid).await,
+                    reader => reader?,
+                };
                 let kind = reader.kind();
                 let content = reader.read_all(self.engine.limits.object_size).await?;
                 Ok(Object { kind, content: Rc::new(content) })
+            }
+        }
+    }
+
+    /// Reads an object that was loose, and is packed now.
+    async fn read_moved(&self, oid: &Oid) -> Result<Object> {
+        match self.find_packed(oid).await? {
+            Some(Location::Packed { pack, pos }) => self.read_packed(pack, pos).await,
+            Some(Location::Loose { .. }) | None => {
+                Err(Error::Corrupt(format!("missing object {oid}")))
             }
         }
     }
@@ -59,8 +72,16 @@ impl<S: Storage> Odb<S> {
             Location::Packed { pack, pos } => (self.pack(pack), pos),
             Location::Loose { directory } => {
                 let path = self.loose_path(directory, oid);
-                let reader = LooseReader::open(&self.engine, &path).await?;
-                return Ok((reader.kind(), reader.size()));
+                match LooseReader::open(&self.engine, &path).await {
+                    Ok(reader) => return Ok((reader.kind(), reader.size())),
+                    Err(error) if error.is_absent() => match self.find_packed(oid).await? {
+                        Some(Location::Packed { pack, pos }) => (self.pack(pack), pos),
+                        Some(Location::Loose { .. }) | None => {
+                            return Err(Error::Corrupt(format!("missing object {oid}")));
+                        }
+                    },
+                    Err(error) => return Err(error),
+                }
             }
         };
         let mut offset = pack.idx(self).await?.offset_at(pos).await?;

@@ -21,15 +21,18 @@ pub(crate) enum Rev<S: Storage> {
 const HEADER_LEN: u64 = 12;
 
 impl<S: Storage> Rev<S> {
-    pub(super) async fn open(odb: &Odb<S>, stem: &str, idx: &Idx<S>) -> Result<Self> {
+    /// Opens the one next to the pack, if there should be one, else makes it.
+    pub(super) async fn open(odb: &Odb<S>, stem: Option<&str>, idx: &Idx<S>) -> Result<Self> {
         let size = HEADER_LEN + 4 * u64::from(idx.count()) + 2 * odb.format.oid_len() as u64;
-        match odb.engine.open_file(&format!("{stem}.rev")).await {
-            Ok(file) if file.size() == size && file.u32_at(0).await? == 0x5249_4458 => {
-                return Ok(Self::File(file));
+        if let Some(stem) = stem {
+            match odb.engine.open_file(&format!("{stem}.rev")).await {
+                Ok(file) if file.size() == size && file.u32_at(0).await? == 0x5249_4458 => {
+                    return Ok(Self::File(file));
+                }
+                Ok(_) => return Err(Error::corrupt("a reverse index")),
+                Err(error) if error.is_absent() => {}
+                Err(error) => return Err(error.into()),
             }
-            Ok(_) => return Err(Error::corrupt("a reverse index")),
-            Err(error) if error.is_absent() => {}
-            Err(error) => return Err(error.into()),
         }
         let mut by_offset = Vec::new();
         for pos in 0..idx.count() {

@@ -15,7 +15,7 @@ use crate::{Engine, Error, Result};
 ///
 /// # Deviation
 /// Git warns of a missing alternate and goes on, and so do we; it also ignores alternates past
-/// the depth, where we refuse. Quoted lines are not understood.
+/// the depth, where we refuse.
 pub(super) async fn object_directories<S: Storage>(
     engine: &Engine<S>,
     repository: &str,
@@ -55,7 +55,9 @@ async fn read<S: Storage>(engine: &Engine<S>, directory: &str) -> Result<Vec<Str
             continue;
         }
         let outside = || Error::Unsupported("an alternate outside of what is served".into());
-        let line = str::from_utf8(line).map_err(|_| outside())?;
+        // Git takes a line that only begins like a quoted one as it is.
+        let unquoted = unquote(line);
+        let line = str::from_utf8(unquoted.as_deref().unwrap_or(line)).map_err(|_| outside())?;
         let path = if line.starts_with('/') {
             engine.storage.locate(line).ok_or_else(outside)?
         } else {
@@ -66,6 +68,35 @@ async fn read<S: Storage>(engine: &Engine<S>, directory: &str) -> Result<Vec<Str
         }
     }
     Ok(alternates)
+}
+
+/// What a line in the quotes of C stands for; `None` if it is not in such quotes.
+fn unquote(line: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = line.strip_prefix(b"\"")?.iter().copied();
+    let mut out = Vec::new();
+    loop {
+        let byte = match rest.next()? {
+            b'"' => return Some(out),
+            b'\\' => match rest.next()? {
+                b'a' => 7,
+                b'b' => 8,
+                b'f' => 12,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'v' => 11,
+                byte @ (b'\\' | b'"') => byte,
+                high @ b'0'..=b'3' => {
+                    let mut digit = || rest.next().filter(|byte| (b'0'..=b'7').contains(byte));
+                    let (middle, low) = (digit()?, digit()?);
+                    (high - b'0') << 6 | (middle - b'0') << 3 | (low - b'0')
+                }
+                _ => return None,
+            },
+            byte => byte,
+        };
+        out.push(byte);
+    }
 }
 
 /// Resolves `relative` against `directory` without leaving the root.
@@ -85,7 +116,7 @@ fn join(directory: &str, relative: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::join;
+    use super::{join, unquote};
 
     #[test]
     fn a_relative_alternate_stays_below_the_root() {
@@ -94,5 +125,13 @@ mod tests {
             Some("a/c.git/objects")
         );
         assert_eq!(join("b.git/objects", "../../../x"), None);
+    }
+
+    #[test]
+    fn quoted_lines_are_unquoted_as_c_does() {
+        assert_eq!(unquote(br#""a\tb\"c\303\244""#).as_deref(), Some("a\tb\"cä".as_bytes()));
+        for bad in [&b"plain"[..], b"\"open", br#""\x""#, br#""\400""#, br#""\18""#] {
+            assert_eq!(unquote(bad), None, "{bad:?}");
+        }
     }
 }

@@ -29,7 +29,7 @@ impl Common {
     ) -> Result<bool> {
         let Some(node) = walk.find(have).await? else { return Ok(false) };
         let mut known = false;
-        if walk.header(node).await?.0 == Kind::Commit {
+        if walk.kind(node).await? == Kind::Commit {
             known = !self.they_have.insert(node);
             let commit = walk.commit(node).await?;
             if self.oldest.is_none_or(|oldest| commit.date < oldest) {

@@ -60,6 +60,13 @@ impl<S: Storage> Walk<'_, S> {
             }
         } else {
             let limited = self.limited(&range).await?;
+            let (wants, haves) = (&range.include, &range.exclude);
+            let commits = Some(limited.commits.len());
+            if !all_edges
+                && self.select_by_bitmaps(&mut selection, wants, haves, filter, commits).await?
+            {
+                return self.select_tips(selection, tips, filter).await;
+            }
             for commit in &limited.commits {
                 if filter.sends(Kind::Commit) || range.include.contains(&commit.node) {
                     selection.wanted.insert(commit.node);
@@ -77,6 +84,16 @@ impl<S: Storage> Walk<'_, S> {
                 }
             }
         }
+        self.select_tips(selection, tips, filter).await
+    }
+
+    /// Adds what was asked for by its oid and is no commit.
+    async fn select_tips(
+        &mut self,
+        mut selection: Selection,
+        tips: Vec<(Oid, Kind)>,
+        filter: &Filter,
+    ) -> Result<Selection> {
         for (oid, kind) in tips {
             match kind {
                 Kind::Tree => self.include_tree(&mut selection, &oid, filter, true).await?,
@@ -122,7 +139,7 @@ impl<S: Storage> Walk<'_, S> {
         let mut current = *oid;
         for _ in 0..=self.repository.engine.limits.tag_depth {
             let node = self.require(&current).await?;
-            match self.header(node).await?.0 {
+            match self.kind(node).await? {
                 Kind::Commit => {
                     range.include.push(node);
                     return Ok(());
@@ -162,8 +179,8 @@ impl<S: Storage> Walk<'_, S> {
         mut commits: Vec<Node>,
         filter: &Filter,
     ) -> Result<()> {
-        if *filter == Filter::default() && !self.is_cut() {
-            commits = self.select_by_bitmap(selection, commits).await?;
+        if self.select_by_bitmaps(selection, &commits, &[], filter, None).await? {
+            return Ok(());
         }
         commits.reverse();
         while let Some(node) = commits.pop() {
@@ -205,7 +222,11 @@ impl<S: Storage> Walk<'_, S> {
         Ok(())
     }
 
-    async fn exclude_tree(&mut self, selection: &mut Selection, oid: &Oid) -> Result<()> {
+    pub(super) async fn exclude_tree(
+        &mut self,
+        selection: &mut Selection,
+        oid: &Oid,
+    ) -> Result<()> {
         let Some(root) = self.find(oid).await? else { return Ok(()) };
         let format = self.repository.object_format();
         let mut stack = Vec::new();
@@ -234,7 +255,7 @@ impl<S: Storage> Walk<'_, S> {
 
     /// Adds a tree with all it reaches. One that was asked for by its oid (`given`) is sent
     /// whatever the filter says.
-    async fn include_tree(
+    pub(super) async fn include_tree(
         &mut self,
         selection: &mut Selection,
         oid: &Oid,

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 impl<S: Storage> Walk<'_, S> {
     /// Whether each of `from` reaches one of `targets`, without looking past commits that are
-    /// older than `oldest`.
+    /// older than `oldest`, or that the commit-graph knows to reach none of them.
     ///
     /// # Limits
     /// [`crate::Limits::unpacked_objects`] commits.
@@ -18,6 +18,12 @@ impl<S: Storage> Walk<'_, S> {
         targets: &HashSet<Node>,
         oldest: u64,
     ) -> Result<bool> {
+        // No commit of this generation reaches one of a greater or of the same, but itself.
+        let mut least = (!targets.is_empty()).then_some(u64::MAX);
+        for target in targets {
+            let generation = self.generation(*target).await?;
+            least = least.zip(generation).map(|(least, generation)| least.min(generation));
+        }
         // True: reaches a target. False: looked at, and does not as far as is known.
         let mut known: HashMap<Node, bool> = HashMap::new();
         for start in from {
@@ -38,7 +44,12 @@ impl<S: Storage> Walk<'_, S> {
                     }
                     let commit = self.commit(node).await?;
                     let mut next = Vec::new();
-                    if commit.date >= oldest {
+                    let generation = match least {
+                        Some(_) => self.generation(node).await?,
+                        None => None,
+                    };
+                    let beyond = least.zip(generation).is_some_and(|(least, own)| own <= least);
+                    if commit.date >= oldest && !beyond {
                         for parent in commit.parents.iter().rev() {
                             next.extend(self.find(parent).await?);
                         }

@@ -63,6 +63,17 @@ impl ObjectSet {
         new
     }
 
+    /// Removes what is in `other`.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        let pairs = self.packs.iter_mut().zip(&other.packs);
+        for (words, others) in pairs.chain([(&mut self.loose, &other.loose)]) {
+            for (word, other) in words.iter_mut().zip(others) {
+                self.count -= u64::from((*word & other).count_ones());
+                *word &= !other;
+            }
+        }
+    }
+
     pub(crate) fn contains(&self, node: Node) -> bool {
         let words = match node.as_loose() {
             Some(_) => Some(&self.loose),

@@ -151,3 +151,17 @@ pub fn fast_import(commits: usize) -> Vec<u8> {
 pub fn write(path: &Path, content: &[u8]) {
     std::fs::write(path, content).expect("a file is written");
 }
+
+/// The bytes of band 1 in a response.
+pub fn band_1(mut response: &[u8]) -> Vec<u8> {
+    let mut pack = Vec::new();
+    while let Some(length) = response.get(..4) {
+        let length = usize::from_str_radix(str::from_utf8(length).expect("hex"), 16);
+        let length = length.expect("hex").max(4);
+        if response.get(4) == Some(&1) {
+            pack.extend(&response[5..length]);
+        }
+        response = &response[length..];
+    }
+    pack
+}

@@ -1,0 +1,145 @@
+//! The packs of one object directory, kept from one request to the next.
+//!
+//! An index that was opened stays open, and what was read of it stays parsed, as long as the
+//! directory lists its pack. A directory is listed again when it was changed, and when an object
+//! is missed.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use gitwasi_wire::ObjectFormat;
+
+use super::multi_pack_index::MultiPackIndex;
+use super::{CommitGraph, Pack};
+use crate::storage::{Kind, Stat, Storage};
+use crate::{Engine, Error, Result};
+
+/// What is known of object directories, by their paths.
+#[derive(Debug)]
+pub(crate) struct PackDirectories<S: Storage>(HashMap<String, Rc<PackDirectory<S>>>);
+
+/// One object directory's packs, the newest first, as they were when it was listed.
+#[derive(Debug)]
+pub(super) struct PackDirectory<S: Storage> {
+    /// The object directory's path.
+    path: String,
+    stat: Option<Stat>,
+    graph: OnceCell<Option<CommitGraph<S>>>,
+    pub(super) packs: Vec<Rc<Pack<S>>>,
+    pub(super) multi: Option<Rc<MultiPackIndex<S>>>,
+}
+
+impl<S: Storage> Default for PackDirectories<S> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<S: Storage> PackDirectory<S> {
+    /// The packs below `directory`, an object directory: as they were listed before if nothing
+    /// has changed since. With `again` it is listed in any case.
+    ///
+    /// # Limits
+    /// [`crate::Limits::packs`], [`crate::Limits::directory_entries`],
+    /// [`crate::Limits::open_directories`].
+    pub(super) async fn open(
+        engine: &Engine<S>,
+        directory: &str,
+        format: ObjectFormat,
+        again: bool,
+    ) -> Result<Rc<Self>> {
+        let path = format!("{directory}/pack");
+        // Before the listing: a change that comes between the two is then noticed.
+        let stat = match engine.storage.stat(&path).await {
+            Ok(stat) => Some(stat),
+            Err(error) if error.is_absent() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let known = engine.pack_directories.borrow().0.get(directory).cloned();
+        if let Some(known) = &known
+            && known.stat == stat
+            && !again
+        {
+            return Ok(Rc::clone(known));
+        }
+        let listed = Rc::new(Self::list(engine, &path, format, stat, known).await?);
+        let directories = &mut engine.pack_directories.borrow_mut().0;
+        if directories.len() >= engine.limits.open_directories {
+            directories.clear();
+        }
+        directories.insert(directory.to_owned(), Rc::clone(&listed));
+        Ok(listed)
+    }
+
+    /// The directory's commit-graph, if it has one: as it was when it was first asked for.
+    pub(super) async fn commit_graph(
+        &self,
+        engine: &Engine<S>,
+        format: ObjectFormat,
+    ) -> Result<Option<&CommitGraph<S>>> {
+        if self.graph.get().is_none() {
+            _ = self.graph.set(CommitGraph::open(engine, &self.path, format).await?);
+        }
+        Ok(self.graph.get().and_then(Option::as_ref))
+    }
+
+    async fn list(
+        engine: &Engine<S>,
+        path: &str,
+        format: ObjectFormat,
+        stat: Option<Stat>,
+        known: Option<Rc<Self>>,
+    ) -> Result<Self> {
+        let entries = match engine.storage.entries(path, engine.limits.directory_entries).await {
+            Ok(entries) => entries,
+            Err(error) if error.is_absent() => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let before: HashMap<&str, &Rc<Pack<S>>> = known
+            .iter()
+            .flat_map(|known| known.packs.iter().map(|pack| (pack.stem(), pack)))
+            .collect();
+        let files: HashMap<(&str, &str), ()> = entries
+            .iter()
+            .filter(|entry| entry.kind != Kind::Directory)
+            .filter_map(|entry| Some((entry.name.rsplit_once('.')?, ())))
+            .collect();
+        let mut packs = Vec::new();
+        for (name, _) in
+            files.keys().filter(|(name, end)| *end == "idx" && name.starts_with("pack-"))
+        {
+            let stem = format!("{path}/{name}");
+            if let Some(pack) = before.get(stem.as_str()) {
+                packs.push(Rc::clone(pack));
+                continue;
+            }
+            if packs.len() >= engine.limits.packs {
+                return Err(Error::LimitExceeded("packs"));
+            }
+            // An index without a pack is left by a repack that is under way.
+            match engine.storage.stat(&format!("{stem}.pack")).await {
+                Ok(stat) => {
+                    let has = |end| files.contains_key(&(*name, end));
+                    let pack = Pack::new(stem, stat.modified, has("rev"), has("bitmap"));
+                    packs.push(Rc::new(pack));
+                }
+                Err(error) if error.is_absent() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // The newest first, as git asks them; names decide between equals, to be deterministic.
+        packs.sort_by(|a, b| b.modified().cmp(&a.modified()).then_with(|| a.stem().cmp(b.stem())));
+        let mut multi = None;
+        if entries.iter().any(|entry| entry.name == "multi-pack-index") {
+            multi = MultiPackIndex::open(engine, path, format).await?.map(Rc::new);
+            if let Some(before) = known.as_ref().and_then(|known| known.multi.as_ref())
+                && multi.as_ref().is_some_and(|multi| multi.is_same_as(before))
+            {
+                multi = Some(Rc::clone(before));
+            }
+        }
+        let path = path.trim_end_matches("/pack").to_owned();
+        Ok(Self { path, stat, graph: OnceCell::new(), packs, multi })
+    }
+}

@@ -1,0 +1,135 @@
+//! How often a request asks the storage: in a guest each call costs 2 to 10 microseconds, which
+//! is what a small request takes.
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gitwasi_engine::storage::native::{NativeFile, NativeStorage, block_on};
+use gitwasi_engine::storage::{DirEntry, Stat, Storage, StorageError, StorageFile};
+use gitwasi_engine::{Engine, Limits, upload_pack};
+use gitwasi_wire::ProtocolVersion;
+use support::Lab;
+
+type Calls = Rc<RefCell<BTreeMap<&'static str, usize>>>;
+
+#[derive(Debug)]
+struct Counting {
+    inner: NativeStorage,
+    calls: Calls,
+}
+
+#[derive(Debug)]
+struct CountingFile {
+    inner: NativeFile,
+    calls: Calls,
+}
+
+fn count(calls: &Calls, what: &'static str) {
+    *calls.borrow_mut().entry(what).or_default() += 1;
+}
+
+impl Storage for Counting {
+    type File = CountingFile;
+
+    async fn entries(&self, dir: &str, limit: usize) -> Result<Vec<DirEntry>, StorageError> {
+        count(&self.calls, "entries");
+        self.inner.entries(dir, limit).await
+    }
+
+    async fn open(&self, path: &str) -> Result<CountingFile, StorageError> {
+        count(&self.calls, "open");
+        let inner = self.inner.open(path).await?;
+        Ok(CountingFile { inner, calls: Rc::clone(&self.calls) })
+    }
+
+    async fn stat(&self, path: &str) -> Result<Stat, StorageError> {
+        count(&self.calls, "stat");
+        self.inner.stat(path).await
+    }
+
+    fn locate(&self, absolute: &str) -> Option<String> {
+        self.inner.locate(absolute)
+    }
+
+    fn now(&self) -> std::time::Duration {
+        self.inner.now()
+    }
+
+    async fn yield_now(&self) {}
+}
+
+impl StorageFile for CountingFile {
+    async fn stat(&self) -> Result<Stat, StorageError> {
+        count(&self.calls, "file stat");
+        self.inner.stat().await
+    }
+
+    async fn read_at(&self, offset: u64, length: usize) -> Result<Vec<u8>, StorageError> {
+        count(&self.calls, "read");
+        self.inner.read_at(offset, length).await
+    }
+}
+
+fn request(command: &str, lines: &[String]) -> Vec<u8> {
+    let mut request = format!("{:04x}command={command}0001", command.len() + 12).into_bytes();
+    for line in lines {
+        request.extend(format!("{:04x}{line}\n", line.len() + 5).bytes());
+    }
+    request.extend(b"0000");
+    request
+}
+
+/// Calls of the first and of the second request of its kind in an instance.
+fn calls(lab: &Lab, name: &str, request: &[u8]) -> [BTreeMap<&'static str, usize>; 2] {
+    let calls = Calls::default();
+    let storage = Counting { inner: NativeStorage::new(lab.dir.path()), calls: Rc::clone(&calls) };
+    let engine = Engine::new(storage, Limits::default());
+    [(); 2].map(|()| {
+        block_on(async {
+            let repository = engine.open(name).await.expect("a repository");
+            let mut out = Vec::new();
+            upload_pack::serve(&repository, ProtocolVersion::V2, request, &mut out)
+                .await
+                .expect("a response");
+        });
+        std::mem::take(&mut *calls.borrow_mut())
+    })
+}
+
+fn ls_refs() -> Vec<u8> {
+    let lines =
+        ["peel", "symrefs", "ref-prefix HEAD", "ref-prefix refs/heads/", "ref-prefix refs/tags/"];
+    request("ls-refs", &lines.map(str::to_owned))
+}
+
+#[test]
+fn ls_refs_of_a_small_repository() {
+    let lab = Lab::new();
+    lab.history("a.git", 30, &[]);
+    lab.git("a.git", &["repack", "-adq"]);
+    lab.git("a.git", &["pack-refs", "--all"]);
+    let [first, second] = calls(&lab, "a.git", &ls_refs());
+    eprintln!("packed: {first:?}, {second:?}");
+    assert!(second.values().sum::<usize>() <= 12, "{second:?}");
+    lab.git("a.git", &["update-ref", "refs/heads/main", "main~2"]);
+    let [first, second] = calls(&lab, "a.git", &ls_refs());
+    eprintln!("main loose: {first:?}, {second:?}");
+    assert!(second.values().sum::<usize>() <= 16, "{second:?}");
+}
+
+#[test]
+fn a_fetch_of_one_commit() {
+    let lab = Lab::new();
+    lab.history("a.git", 30, &[]);
+    lab.git("a.git", &["repack", "-adq"]);
+    let (want, have) =
+        (lab.git("a.git", &["rev-parse", "main"]), lab.git("a.git", &["rev-parse", "main~1"]));
+    let lines =
+        [format!("want {want}"), format!("have {have}"), "done".to_owned(), "ofs-delta".to_owned()];
+    let [first, second] = calls(&lab, "a.git", &request("fetch", &lines));
+    eprintln!("fetch: {first:?}, {second:?}");
+    assert!(second.values().sum::<usize>() <= 4, "{second:?}");
+}
