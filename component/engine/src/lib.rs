@@ -18,13 +18,16 @@ mod error;
 pub mod fsck;
 mod hex;
 pub mod index_pack;
+pub mod init;
 mod limits;
 pub mod object;
 pub mod odb;
 mod pack_writer;
+pub mod receive_pack;
 pub mod refs;
 pub mod repository;
 pub mod storage;
+mod transaction;
 pub mod upload_pack;
 mod walk;
 
