@@ -7,11 +7,34 @@
 //!
 //! Spec: gitformat-pack(5); git-index-pack(1); git-unpack-objects(1)
 
+mod blocks;
+mod complete;
+mod deltas;
+mod entries;
+mod entry;
+mod existing;
+mod input;
+mod inspect;
+mod kept;
+mod loose;
+mod object_hasher;
+mod resolve;
+mod spool;
+mod unpack;
+mod write_index;
+
 use gitwasi_wire::Oid;
 
 use crate::object::Kind;
-use crate::storage::WriteStorage;
+use crate::pack_writer::Hasher;
+use crate::storage::{StorageError, WriteStorage};
 use crate::{Error, Repository, Result, fsck};
+use blocks::Blocks as _;
+use input::Input;
+use inspect::Inspector;
+use loose::LooseWriter;
+use resolve::Resolver;
+use spool::Spool;
 
 /// Where the bytes of a pack come from.
 pub trait PackSource {
@@ -182,6 +205,104 @@ pub async fn receive<S: WriteStorage>(
     options: &Options,
     observer: &mut impl Observer,
 ) -> Result<Received> {
-    _ = (repository, quarantine, source, options, observer);
-    Err(Error::Unsupported("taking packs in".into()))
+    let engine = &repository.engine;
+    let format = repository.object_format();
+    let pack = format!("{quarantine}/pack");
+    match engine.storage.create_directory(&pack).await {
+        Ok(()) | Err(StorageError::Exists) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut spool = Spool::new(engine, format!("{pack}/tmp_pack_incoming"));
+    let mut inspector = Inspector::new(repository, options.fsck.as_ref(), observer);
+    let mut input = Input::new(source, format, options.max_input_size);
+    let count = unpack::head(&mut input, &mut spool, engine.limits.received_objects).await?;
+    let few = count < options.unpack_limit;
+    let stage = if few { Stage::Unpacking } else { Stage::Receiving };
+    let unpacked = unpack::unpack(input, &mut spool, &mut inspector, count, stage).await?;
+    spool.seal().await?;
+
+    let bytes = unpacked.bytes;
+    let loose = few && bytes <= engine.limits.unpack_bytes;
+    let loose = loose.then(|| LooseWriter::new(engine, quarantine.to_owned()));
+    let mut resolver = Resolver {
+        entries: unpacked.entries,
+        deltas: unpacked.deltas,
+        kept: unpacked.kept,
+        spool: &mut spool,
+        inspector: &mut inspector,
+        loose,
+        resolved: 0,
+    };
+    resolver.write_whole().await?;
+    resolver.resolve().await?;
+    let added = if options.fix_thin && resolver.resolved < resolver.deltas.count() {
+        resolver.complete().await?
+    } else {
+        0
+    };
+    let left = resolver.deltas.count() - resolver.resolved;
+    if left > 0 {
+        return Err(unpack::unresolved(left));
+    }
+    let Resolver { entries, loose, .. } = resolver;
+    let order = entries.by_oid();
+    let objects = NewObjects::new(&entries, &order);
+    let stored = if let Some(mut loose) = loose {
+        loose.flush().await?;
+        spool.remove().await?;
+        if objects.is_empty() { Stored::Nothing } else { Stored::Loose }
+    } else if objects.is_empty() {
+        spool.remove().await?;
+        Stored::Nothing
+    } else {
+        let count = (added > 0).then_some(entries.len());
+        let trailer = spool.finish(count, unpacked.checksum, Hasher::new(format)).await?;
+        let checksum = Oid::from_bytes(&trailer).ok_or_else(|| Error::corrupt("a checksum"))?;
+        let name = format!("{pack}/pack-{checksum}");
+        spool.rename(&format!("{name}.pack")).await?;
+        write_index::rev(engine, &format!("{name}.rev"), format, &order, &trailer).await?;
+        // Last, for it is what makes a pack of them.
+        let (temporary, idx) = (format!("{pack}/tmp_idx_incoming"), format!("{name}.idx"));
+        write_index::idx(engine, &temporary, format, &entries, &order, &trailer).await?;
+        engine.storage.rename(&temporary, &idx).await?;
+        Stored::Pack { checksum }
+    };
+    Ok(Received { stored, bytes, objects })
+}
+
+impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
+    /// Writes what is stored whole as loose objects, if that is what they become.
+    async fn write_whole(&mut self) -> Result<()> {
+        let Some(loose) = &mut self.loose else { return Ok(()) };
+        for entry in 0..self.entries.len() {
+            let Some(kind) = self.entries.whole(entry) else { continue };
+            let oid = self.entries.oid(entry);
+            if let Some(content) = self.kept.find(entry, kept::Part::Object) {
+                loose.write(kind, &oid, &content).await?;
+            } else {
+                let offset = self.entries.offset(entry);
+                let head = self.spool.head(offset, oid.as_bytes().len()).await?;
+                let offset = offset + head.length as u64;
+                let stream = (&*self.spool, self.inspector.pool(), offset);
+                loose.copy(kind, &oid, head.size, stream).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NewObjects {
+    fn new(entries: &entries::Entries, order: &[u32]) -> Self {
+        let mut objects = Self::default();
+        let mut last: &[u8] = &[];
+        for entry in order {
+            let oid = entries.oid_bytes(*entry);
+            if oid != last {
+                objects.oids.extend_from_slice(oid);
+                objects.kinds.push(entries.kind(*entry).map_or(0, Kind::pack_type));
+                last = oid;
+            }
+        }
+        objects
+    }
 }

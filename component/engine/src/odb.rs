@@ -20,6 +20,7 @@ use gitwasi_wire::{ObjectFormat, Oid};
 
 pub use base_cache::BaseCache;
 pub(crate) use bitmap::Bitmaps;
+pub(crate) use delta::apply as apply_delta;
 pub(crate) use inflate::InflatePool;
 pub(crate) use loose::LooseReader;
 pub(crate) use pack::{EntryKind, HEADER_LEN, Pack};
@@ -162,6 +163,19 @@ impl<S: Storage> Odb<S> {
     }
 
     async fn search(&self, oid: &Oid) -> Result<Option<Location>> {
+        if let Some(location) = self.find_packed(oid).await? {
+            return Ok(Some(location));
+        }
+        for (number, directory) in self.directories.iter().enumerate() {
+            if loose::exists(&self.engine, directory, oid).await? {
+                return Ok(Some(Location::Loose { directory: number as u32 }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// As [`Self::find`], in packs only.
+    pub(crate) async fn find_packed(&self, oid: &Oid) -> Result<Option<Location>> {
         for multi in &self.multi {
             if let Some((pack, _)) = multi.find(oid).await?
                 && let Some(pos) = self.pack(pack).idx(self).await?.find(oid).await?
@@ -174,12 +188,12 @@ impl<S: Storage> Odb<S> {
                 return Ok(Some(Location::Packed { pack: *pack, pos }));
             }
         }
-        for (number, directory) in self.directories.iter().enumerate() {
-            if loose::exists(&self.engine, directory, oid).await? {
-                return Ok(Some(Location::Loose { directory: number as u32 }));
-            }
-        }
         Ok(None)
+    }
+
+    /// The object directories, the repository's own first.
+    pub(crate) fn directories(&self) -> &[String] {
+        &self.directories
     }
 
     /// The oid of the packed object at `pos` of `pack`'s index.

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod http;
+pub mod push;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
