@@ -33,10 +33,19 @@ impl Quarantine {
         &self.path
     }
 
-    /// Removes it with all that is left in it.
-    pub(super) async fn remove<S: WriteStorage>(self, engine: &Engine<S>) -> Result<()> {
-        remove_tree(engine, &self.path).await
+    /// Removes it with all that is left in it, and outside of it.
+    pub(super) async fn remove<S: WriteStorage>(self, repository: &Repository<S>) -> Result<()> {
+        clear_away(repository, &self.path).await
     }
+}
+
+/// Removes a quarantine, and before it what only it tells of: locks that could not be released,
+/// packs that are half way out.
+async fn clear_away<S: WriteStorage>(repository: &Repository<S>, path: &str) -> Result<()> {
+    let engine = &repository.engine;
+    release_left_locks(engine, &repository.path, path).await?;
+    withdraw_half_packs(engine, &repository.file("objects"), path).await?;
+    remove_tree(engine, path).await
 }
 
 /// Removes what pushes have left that never ended: their quarantines, their locks, and packs that
@@ -58,9 +67,7 @@ pub async fn sweep<S: WriteStorage>(repository: &Repository<S>, age: u64) -> Res
         if age > 0 && last_write(engine, &path).await? > oldest {
             continue;
         }
-        release_left_locks(engine, &repository.path, &path).await?;
-        withdraw_half_packs(engine, &objects, &path).await?;
-        remove_tree(engine, &path).await?;
+        clear_away(repository, &path).await?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(super) struct Response<'a, S: WriteStorage, O: Output> {
     keep_alive: u64,
     /// When bytes were handed on last.
     last: u64,
-    /// Whether the end of resolving deltas has been told.
+    /// Whether the end of resolving deltas has been told, or is not to be.
     resolved: bool,
 }
 
@@ -93,6 +93,8 @@ impl<S: WriteStorage, O: Output> Observer for Response<'_, S, O> {
     }
 
     async fn progress(&mut self, progress: Progress) -> Result<()> {
+        // Git is silent about few objects, which become loose ones.
+        self.resolved |= progress.stage == Stage::Unpacking;
         // Before that the client is still sending, and is not kept waiting by us.
         if progress.stage != Stage::Resolving || !self.capabilities.side_band_64k {
             return Ok(());

@@ -102,7 +102,7 @@ async fn answer<S: WriteStorage, O: Output>(
     };
     let unpacked = service.push(&mut commands, &mut input, response).await;
     // What cannot be removed now is swept later.
-    _ = quarantine.remove(&repository.engine).await;
+    _ = quarantine.remove(repository).await;
     let unpacked = unpacked?;
     let ref_updates = match unpacked {
         Ok(()) => push::made(&commands),

@@ -69,10 +69,13 @@ impl<S: WriteStorage> Transaction<'_, S> {
             return Vec::new();
         }
         let mut rewrite = Rewrite::default();
+        let mut logs = self.remove_reflogs().await;
         for prepared in deletes() {
             rewrite.insert(prepared.name.clone(), None);
+            if let Err(Refusal::Failed(_, error)) = self.log(prepared).await {
+                logs = Err(error);
+            }
         }
-        let logs = self.remove_reflogs().await;
         let packed = match logs {
             Ok(()) => packed_refs::rewrite(self.repository, self.scratch, &rewrite).await,
             Err(error) => Err(error),
@@ -137,8 +140,7 @@ impl<S: WriteStorage> Transaction<'_, S> {
                 None => None,
             };
             rewrite.insert(prepared.name.clone(), entry);
-            if prepared.new.is_some()
-                && !prepared.is_unchanged()
+            if !prepared.is_unchanged()
                 && let Err(Refusal::Failed(_, error)) = self.log(prepared).await
             {
                 return Err(error);
@@ -173,11 +175,14 @@ impl<S: WriteStorage> Transaction<'_, S> {
         Ok(())
     }
 
+    /// Writes the reflogs of an update; of a delete those of the symbolic refs that stay.
     async fn log(&self, prepared: &Prepared) -> Result<(), Refusal> {
-        let Some(new) = &prepared.new else { return Ok(()) };
+        let zero = Oid::zero(self.repository.object_format());
+        let new = prepared.new.as_ref().unwrap_or(&zero);
         let (identity, message) = (&self.options.identity, self.options.message);
         let entry = Entry { old: &prepared.old, new, identity, message };
-        for name in std::iter::once(&prepared.name).chain(&prepared.also_logged) {
+        let own = prepared.new.is_some().then_some(&prepared.name);
+        for name in own.into_iter().chain(&prepared.also_logged) {
             let (engine, path) = (&self.repository.engine, &self.repository.path);
             reflog::append(engine, path, name, self.options.log, &entry)
                 .await

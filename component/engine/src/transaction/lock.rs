@@ -141,8 +141,11 @@ impl Lock {
         if !self.held.get() {
             return;
         }
-        _ = storage.remove_file(&self.path()).await;
-        _ = storage.remove_file(&self.own).await;
+        match storage.remove_file(&self.path()).await {
+            Ok(()) | Err(StorageError::NotFound) => _ = storage.remove_file(&self.own).await,
+            // By its other name the lock is found again.
+            Err(_) => {}
+        }
         remove_made(storage, &self.made).await;
     }
 }

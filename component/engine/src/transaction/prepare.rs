@@ -61,7 +61,7 @@ impl<'r, S: WriteStorage> Transaction<'r, S> {
                         LockError::Storage(ref error) => {
                             Refusal::failed(&updates[number].name, error.clone())
                         }
-                        _ => Refusal::Locked(updates[number].name.clone(), "packed-refs".into()),
+                        _ => Refusal::PackedRefsLocked,
                     });
                 }
             }

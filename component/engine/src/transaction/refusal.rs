@@ -65,6 +65,16 @@ pub(crate) enum Refusal {
         remove the file manually to continue."
     )]
     Locked(BString, String),
+    /// Somebody else holds the lock of `packed-refs`.
+    #[error(
+        "Unable to create 'packed-refs.lock': File exists.\n\n\
+        Another git process seems to be running in this repository, e.g.\n\
+        an editor opened by 'git commit'. Please make sure all processes\n\
+        are terminated then try again. If it still fails, a git process\n\
+        may have crashed in this repository earlier:\n\
+        remove the file manually to continue."
+    )]
+    PackedRefsLocked,
     /// Another update of the transaction could not be made.
     #[error("another ref could not be updated")]
     NotAlone,
