@@ -8,6 +8,7 @@
 //! Spec: gitformat-pack(5); git-index-pack(1); git-unpack-objects(1)
 
 mod blocks;
+mod compare;
 mod complete;
 mod deltas;
 mod entries;
@@ -17,6 +18,7 @@ mod input;
 mod inspect;
 mod kept;
 mod loose;
+mod named_blobs;
 mod object_hasher;
 mod resolve;
 mod spool;
@@ -225,6 +227,7 @@ pub async fn receive<S: WriteStorage>(
     let loose = few && bytes <= engine.limits.unpack_bytes;
     let loose = loose.then(|| LooseWriter::new(engine, quarantine.to_owned()));
     let mut resolver = Resolver {
+        arrived: unpacked.entries.len(),
         entries: unpacked.entries,
         deltas: unpacked.deltas,
         kept: unpacked.kept,
@@ -233,6 +236,7 @@ pub async fn receive<S: WriteStorage>(
         loose,
         resolved: 0,
     };
+    resolver.compare_large(&unpacked.to_compare).await?;
     resolver.write_whole().await?;
     resolver.resolve().await?;
     let added = if options.fix_thin && resolver.resolved < resolver.deltas.count() {
@@ -244,8 +248,9 @@ pub async fn receive<S: WriteStorage>(
     if left > 0 {
         return Err(unpack::unresolved(left));
     }
+    let order = resolver.entries.by_oid();
+    resolver.check_named_blobs(&order).await?;
     let Resolver { entries, loose, .. } = resolver;
-    let order = entries.by_oid();
     let objects = NewObjects::new(&entries, &order);
     let stored = if let Some(mut loose) = loose {
         loose.flush().await?;

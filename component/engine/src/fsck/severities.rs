@@ -72,7 +72,7 @@ impl Severities {
             other => return Err(SetError::UnknownSeverity(other.to_owned())),
         };
         if id.class() == Class::Fatal && severity != Severity::Error {
-            return Err(SetError::CannotDemote(name.to_owned(), value.to_owned()));
+            return Err(SetError::CannotDemote(name.to_ascii_lowercase(), value.to_owned()));
         }
         self.table[id as usize] = severity;
         Ok(())

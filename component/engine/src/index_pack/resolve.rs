@@ -29,6 +29,8 @@ use crate::{Error, Result};
 /// The second pass.
 pub(super) struct Resolver<'a, 'r, S: WriteStorage, O> {
     pub(super) entries: Entries,
+    /// How many of the entries arrived; those after them were added.
+    pub(super) arrived: u32,
     pub(super) deltas: Deltas,
     pub(super) kept: Kept,
     pub(super) spool: &'a mut Spool<'r, S>,
@@ -50,7 +52,7 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
     /// Resolves what can be without the repository's objects.
     pub(super) async fn resolve(&mut self) -> Result<()> {
         self.deltas.sort(&self.entries);
-        for entry in 0..self.entries.len() {
+        for entry in 0..self.arrived {
             let Some(kind) = self.entries.whole(entry) else { continue };
             let node = Node::Entry(entry);
             let waiting = self.deltas.claim(node, self.entries.oid_bytes(entry));

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod faulty;
+pub mod forge;
 pub mod http;
 pub mod push;
 pub mod receive;
