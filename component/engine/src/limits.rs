@@ -40,6 +40,19 @@ pub struct Limits {
     /// Objects one request selects or excludes, loose ones and commits in negotiation: what is
     /// kept per object is a bit when it is packed, and about 100 bytes otherwise.
     pub unpacked_objects: usize,
+    /// Objects of one pack that is taken in: about 50 bytes are kept for each.
+    pub received_objects: usize,
+    /// Bytes of bases and deltas kept while the deltas of one pack are resolved. Forgets.
+    pub resolve_cache: usize,
+    /// Bytes of a pack that is taken in that stay in memory before there is a file for it.
+    pub spool: usize,
+    /// Bytes of a pack up to which its objects may become loose ones, however few they are.
+    pub unpack_bytes: u64,
+    /// Bytes that the objects of one pack may inflate to for each byte of the pack, beyond
+    /// [`Self::object_size`]. Deflate itself goes up to about 1,000.
+    pub inflation: u64,
+    /// `.gitmodules` and `.gitattributes` blobs that one pack's trees name.
+    pub dotgit_blobs: usize,
     /// Bytes of one request after its content coding was removed. What it asks for is bounded
     /// besides by `gitwasi_wire::upload_pack::RequestLimits`.
     pub request: usize,
@@ -64,6 +77,12 @@ impl Default for Limits {
             symref_depth: 5,
             tag_depth: 100,
             unpacked_objects: 4 << 20,
+            received_objects: 16 << 20,
+            resolve_cache: 16 << 20,
+            spool: 1 << 20,
+            unpack_bytes: 16 << 20,
+            inflation: 200,
+            dotgit_blobs: 1 << 18,
             request: 32 << 20,
         }
     }

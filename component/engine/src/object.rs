@@ -37,6 +37,16 @@ impl Kind {
         }
     }
 
+    /// The word that object headers and tags use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Tree => "tree",
+            Self::Blob => "blob",
+            Self::Tag => "tag",
+        }
+    }
+
     /// The number that pack entries use.
     pub const fn pack_type(self) -> u8 {
         match self {

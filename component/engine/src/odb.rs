@@ -24,6 +24,7 @@ use gitwasi_wire::{ObjectFormat, Oid};
 pub use base_cache::BaseCache;
 pub(crate) use bitmap::{BitmapView, Bitmaps};
 pub(crate) use commit_graph::CommitGraph;
+pub(crate) use delta::apply as apply_delta;
 pub(crate) use directory::PackDirectories;
 pub(crate) use inflate::InflatePool;
 pub(crate) use loose::LooseReader;
@@ -141,7 +142,6 @@ impl<S: Storage> Odb<S> {
     }
 
     /// The object directories, the repository's own first.
-    #[allow(dead_code, reason = "for what writes")]
     pub(crate) fn directories(&self) -> &[String] {
         &self.directories
     }

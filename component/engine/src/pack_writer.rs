@@ -20,7 +20,8 @@ use crate::odb::{EntryKind, HEADER_LEN, Location, LooseReader, Object, Pack};
 use crate::storage::Storage;
 use crate::walk::{Node, Selection, Walk};
 use crate::{Error, Result};
-use deflate::Deflater;
+pub(crate) use deflate::Deflater;
+pub(crate) use encode::whole as whole_head;
 use runs::Runs;
 
 /// Takes the bytes of a pack.
@@ -330,27 +331,28 @@ impl<K: PackSink> Out<'_, K> {
     }
 }
 
-enum Hasher {
+/// What checksums of files are made with.
+pub(crate) enum Hasher {
     Sha1(sha1::Sha1),
     Sha256(sha2::Sha256),
 }
 
 impl Hasher {
-    fn new(format: ObjectFormat) -> Self {
+    pub(crate) fn new(format: ObjectFormat) -> Self {
         match format {
             ObjectFormat::Sha1 => Self::Sha1(sha1::Sha1::new()),
             ObjectFormat::Sha256 => Self::Sha256(sha2::Sha256::new()),
         }
     }
 
-    fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha1(hasher) => hasher.update(bytes),
             Self::Sha256(hasher) => hasher.update(bytes),
         }
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         match self {
             Self::Sha1(hasher) => hasher.finalize().to_vec(),
             Self::Sha256(hasher) => hasher.finalize().to_vec(),

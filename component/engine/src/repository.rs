@@ -37,9 +37,41 @@ impl<S: Storage> Repository<S> {
             Some(known) => (known.path.clone(), Rc::clone(&known.config)),
             None => locate(engine, name).await?,
         };
+        Self::with(engine, path, config).await
+    }
+
+    async fn at(engine: &Rc<Engine<S>>, path: String) -> Result<Self> {
+        let config = Rc::new(Config::read(engine, &path).await?);
+        Self::with(engine, path, config).await
+    }
+
+    async fn with(engine: &Rc<Engine<S>>, path: String, config: Rc<Config>) -> Result<Self> {
         let directories = alternates::object_directories(engine, &path).await?;
         let odb = Odb::open(engine, directories, config.object_format).await?;
         Ok(Self { engine: Rc::clone(engine), path, config, odb })
+    }
+
+    /// The same repository, opened anew, with the objects of a quarantine.
+    pub(crate) async fn with_quarantine(&self, quarantine: &str) -> Result<Self> {
+        let engine = Rc::clone(&self.engine);
+        let mut directories = alternates::object_directories(&engine, &self.path).await?;
+        directories.push(quarantine.to_owned());
+        let odb = Odb::open(&engine, directories, self.config.object_format).await?;
+        Ok(Self { engine, path: self.path.clone(), config: self.config.clone(), odb })
+    }
+
+    /// The repositories that objects are borrowed from, as far as they are repositories.
+    pub(crate) async fn alternates(&self) -> Result<Vec<Self>> {
+        let mut repositories = Vec::new();
+        let directories = alternates::object_directories(&self.engine, &self.path).await?;
+        for directory in directories.iter().skip(1) {
+            if let Some(path) = directory.strip_suffix("/objects")
+                && is_git_directory(&self.engine, path).await?
+            {
+                repositories.push(Self::at(&self.engine, path.to_owned()).await?);
+            }
+        }
+        Ok(repositories)
     }
 
     /// What the repository's own configuration says.

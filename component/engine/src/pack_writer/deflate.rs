@@ -9,23 +9,27 @@ const LEVEL: u32 = 6;
 
 /// Deflates one stream after another.
 #[derive(Debug)]
-pub(super) struct Deflater {
+pub(crate) struct Deflater {
     compress: Compress,
     out: Vec<u8>,
 }
 
 impl Deflater {
-    pub(super) fn new() -> Self {
-        Self { compress: Compress::new(Compression::new(LEVEL), true), out: Vec::new() }
+    pub(crate) fn new() -> Self {
+        Self::with_level(LEVEL)
+    }
+
+    pub(crate) fn with_level(level: u32) -> Self {
+        Self { compress: Compress::new(Compression::new(level), true), out: Vec::new() }
     }
 
     /// Begins a new stream.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.compress.reset();
     }
 
     /// Deflates a piece; what came of it, possibly nothing yet. The last piece ends the stream.
-    pub(super) fn deflate(&mut self, mut piece: &[u8], last: bool) -> Result<&[u8]> {
+    pub(crate) fn deflate(&mut self, mut piece: &[u8], last: bool) -> Result<&[u8]> {
         self.out.clear();
         let flush = if last { FlushCompress::Finish } else { FlushCompress::None };
         loop {

@@ -6,7 +6,7 @@ use gitwasi_wire::Oid;
 
 use crate::object::Kind;
 
-pub(super) fn whole(kind: Kind, size: u64) -> Vec<u8> {
+pub(crate) fn whole(kind: Kind, size: u64) -> Vec<u8> {
     head(kind.pack_type(), size)
 }
 

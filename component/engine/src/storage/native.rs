@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::fs;
 use std::future::{Future, poll_fn};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{
     DirEntry, Kind, Stat, Storage, StorageError, StorageFile, StorageWriter, WriteStorage,
@@ -128,6 +129,19 @@ impl WriteStorage for NativeStorage {
 
     async fn sync_directory(&self, path: &str) -> Result<(), StorageError> {
         fs::File::open(self.path(path)).and_then(|dir| dir.sync_all()).map_err(error)
+    }
+
+    fn wall_clock(&self) -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_nanos()).unwrap_or_default()
+    }
+
+    fn random(&self) -> u64 {
+        RandomState::new().hash_one(self.wall_clock())
+    }
+
+    async fn pause(&self, milliseconds: u64) {
+        std::thread::sleep(Duration::from_millis(milliseconds));
     }
 }
 

@@ -2,7 +2,11 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+pub mod faulty;
+pub mod forge;
 pub mod http;
+pub mod push;
+pub mod receive;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,313 @@
+//! Takes in the pack of a push: `git index-pack --stdin --fix-thin --strict`, and
+//! `git unpack-objects` for few objects.
+//!
+//! The pack streams through once: inflated, hashed and written to the quarantine as it arrives.
+//! Then deltas are resolved by reading the written pack by position. Nothing but the quarantine
+//! is written to, and nothing of the pack is held whole.
+//!
+//! Spec: gitformat-pack(5); git-index-pack(1); git-unpack-objects(1)
+
+mod blocks;
+mod compare;
+mod complete;
+mod deltas;
+mod entries;
+mod entry;
+mod existing;
+mod input;
+mod inspect;
+mod kept;
+mod loose;
+mod named_blobs;
+mod object_hasher;
+mod resolve;
+mod spool;
+mod unpack;
+mod write_index;
+
+use gitwasi_wire::Oid;
+
+use crate::object::Kind;
+use crate::pack_writer::Hasher;
+use crate::storage::{StorageError, WriteStorage};
+use crate::{Error, Repository, Result, fsck};
+use blocks::Blocks as _;
+use input::Input;
+use inspect::Inspector;
+use loose::LooseWriter;
+use resolve::Resolver;
+use spool::Spool;
+
+/// Where the bytes of a pack come from.
+pub trait PackSource {
+    /// The next bytes, in order; `None` at the end. Chunks may have any size but zero.
+    async fn read(&mut self) -> Result<Option<Vec<u8>>>;
+}
+
+/// Hears how it goes: what git writes to its standard error.
+pub trait Observer {
+    /// A line for the person who pushes, without its end: `error: object …`, `warning: object …`.
+    async fn message(&mut self, line: String) -> Result<()>;
+
+    /// How far it has come. Called often; cheap to ignore.
+    async fn progress(&mut self, progress: Progress) -> Result<()>;
+}
+
+/// Hears nothing.
+impl Observer for () {
+    async fn message(&mut self, _line: String) -> Result<()> {
+        Ok(())
+    }
+
+    async fn progress(&mut self, _progress: Progress) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// How many of them were done.
+    pub done: u32,
+    /// How many there are.
+    pub total: u32,
+    /// Bytes of the pack that have arrived.
+    pub bytes: u64,
+}
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Objects arrive and become a pack.
+    Receiving,
+    /// Objects arrive and become loose objects.
+    Unpacking,
+    /// Deltas are resolved.
+    Resolving,
+}
+
+/// How a pack is taken in.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Deltas may have bases that are in the repository and not in the pack, which are then added
+    /// to it.
+    pub fix_thin: bool,
+    /// How severe findings in commits, trees, tags, `.gitmodules` and `.gitattributes` are; `None`
+    /// looks for none.
+    pub fsck: Option<fsck::Severities>,
+    /// Bytes that the pack may have; `None` for any number.
+    pub max_input_size: Option<u64>,
+    /// Packs of fewer objects become loose objects.
+    pub unpack_limit: u32,
+}
+
+impl Default for Options {
+    /// What git does to a push when nothing is configured, and fsck.
+    fn default() -> Self {
+        Self {
+            fix_thin: true,
+            fsck: Some(fsck::Severities::default()),
+            max_input_size: None,
+            unpack_limit: 100,
+        }
+    }
+}
+
+/// What was taken in.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Where the objects are now.
+    pub stored: Stored,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// The objects that were in the pack.
+    pub objects: NewObjects,
+}
+
+/// Where objects were put. Files are durable, the directories that hold them are not yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// Nowhere: there were none.
+    Nothing,
+    /// In `pack/pack-<checksum>.pack` of the quarantine, with `.idx` and `.rev`.
+    Pack {
+        /// The pack's checksum, which is its name.
+        checksum: Oid,
+    },
+    /// In the quarantine's fan-out directories.
+    Loose,
+}
+
+/// The objects of a pack, by their oids.
+#[derive(Debug, Clone, Default)]
+pub struct NewObjects {
+    /// Oids one after the other, sorted.
+    oids: Vec<u8>,
+    kinds: Vec<u8>,
+}
+
+impl NewObjects {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// What the object is; `None` if it was not in the pack.
+    pub fn kind(&self, oid: &Oid) -> Option<Kind> {
+        let wanted = oid.as_bytes();
+        let (mut low, mut high) = (0, self.len());
+        if self.oids.len() != high * wanted.len() {
+            return None;
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.oids[middle * wanted.len()..][..wanted.len()].cmp(wanted) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Kind::from_pack_type(self.kinds[middle]),
+            }
+        }
+        None
+    }
+
+    /// The objects in the order of their oids.
+    pub fn iter(&self) -> impl Iterator<Item = (Oid, Kind)> + '_ {
+        let length = self.oids.len().checked_div(self.len()).unwrap_or(1);
+        self.oids
+            .chunks_exact(length)
+            .zip(&self.kinds)
+            .filter_map(|(oid, kind)| Some((Oid::from_bytes(oid)?, Kind::from_pack_type(*kind)?)))
+    }
+}
+
+/// Reads a pack to its end and puts its objects into `quarantine`, a directory that exists and is
+/// laid out like `objects/`.
+///
+/// When it fails, files may be left in the quarantine, which is the caller's to remove. Nothing
+/// outside of it is touched, and `source` may not have been read to its end.
+///
+/// # Errors
+/// [`Error::Malformed`] when the pack is not one, with the words that git has for it after
+/// `fatal: `; what fsck found goes to `observer` first.
+///
+/// # Limits
+/// [`crate::Limits::object_size`] for what must be in memory: commits, tags, trees, deltas, their
+/// bases and results. Blobs that are stored whole are never held.
+pub async fn receive<S: WriteStorage>(
+    repository: &Repository<S>,
+    quarantine: &str,
+    source: &mut impl PackSource,
+    options: &Options,
+    observer: &mut impl Observer,
+) -> Result<Received> {
+    let engine = &repository.engine;
+    let format = repository.object_format();
+    let pack = format!("{quarantine}/pack");
+    match engine.storage.create_directory(&pack).await {
+        Ok(()) | Err(StorageError::Exists) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut spool = Spool::new(engine, format!("{pack}/tmp_pack_incoming"));
+    let mut inspector = Inspector::new(repository, options.fsck.as_ref(), observer);
+    let mut input = Input::new(source, format, options.max_input_size);
+    let count = unpack::head(&mut input, &mut spool, engine.limits.received_objects).await?;
+    let few = count < options.unpack_limit;
+    let stage = if few { Stage::Unpacking } else { Stage::Receiving };
+    let unpacked = unpack::unpack(input, &mut spool, &mut inspector, count, stage).await?;
+    spool.seal().await?;
+
+    let bytes = unpacked.bytes;
+    let loose = few && bytes <= engine.limits.unpack_bytes;
+    let loose = loose.then(|| LooseWriter::new(engine, quarantine.to_owned()));
+    let mut resolver = Resolver {
+        arrived: unpacked.entries.len(),
+        entries: unpacked.entries,
+        deltas: unpacked.deltas,
+        kept: unpacked.kept,
+        spool: &mut spool,
+        inspector: &mut inspector,
+        loose,
+        resolved: 0,
+    };
+    resolver.compare_large(&unpacked.to_compare).await?;
+    resolver.write_whole().await?;
+    resolver.resolve().await?;
+    let added = if options.fix_thin && resolver.resolved < resolver.deltas.count() {
+        resolver.complete().await?
+    } else {
+        0
+    };
+    let left = resolver.deltas.count() - resolver.resolved;
+    if left > 0 {
+        return Err(unpack::unresolved(left));
+    }
+    let order = resolver.entries.by_oid();
+    resolver.check_named_blobs(&order).await?;
+    let Resolver { entries, loose, .. } = resolver;
+    let objects = NewObjects::new(&entries, &order);
+    let stored = if let Some(mut loose) = loose {
+        loose.flush().await?;
+        spool.remove().await?;
+        if objects.is_empty() { Stored::Nothing } else { Stored::Loose }
+    } else if objects.is_empty() {
+        spool.remove().await?;
+        Stored::Nothing
+    } else {
+        let count = (added > 0).then_some(entries.len());
+        let trailer = spool.finish(count, unpacked.checksum, Hasher::new(format)).await?;
+        let checksum = Oid::from_bytes(&trailer).ok_or_else(|| Error::corrupt("a checksum"))?;
+        let name = format!("{pack}/pack-{checksum}");
+        spool.rename(&format!("{name}.pack")).await?;
+        write_index::rev(engine, &format!("{name}.rev"), format, &order, &trailer).await?;
+        // Last, for it is what makes a pack of them.
+        let (temporary, idx) = (format!("{pack}/tmp_idx_incoming"), format!("{name}.idx"));
+        write_index::idx(engine, &temporary, format, &entries, &order, &trailer).await?;
+        engine.storage.rename(&temporary, &idx).await?;
+        Stored::Pack { checksum }
+    };
+    Ok(Received { stored, bytes, objects })
+}
+
+impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
+    /// Writes what is stored whole as loose objects, if that is what they become.
+    async fn write_whole(&mut self) -> Result<()> {
+        let Some(loose) = &mut self.loose else { return Ok(()) };
+        for entry in 0..self.entries.len() {
+            let Some(kind) = self.entries.whole(entry) else { continue };
+            let oid = self.entries.oid(entry);
+            if let Some(content) = self.kept.find(entry, kept::Part::Object) {
+                loose.write(kind, &oid, &content).await?;
+            } else {
+                let offset = self.entries.offset(entry);
+                let head = self.spool.head(offset, oid.as_bytes().len()).await?;
+                let offset = offset + head.length as u64;
+                let stream = (&*self.spool, self.inspector.pool(), offset);
+                loose.copy(kind, &oid, head.size, stream).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NewObjects {
+    fn new(entries: &entries::Entries, order: &[u32]) -> Self {
+        let mut objects = Self::default();
+        let mut last: &[u8] = &[];
+        for entry in order {
+            let oid = entries.oid_bytes(*entry);
+            if oid != last {
+                objects.oids.extend_from_slice(oid);
+                objects.kinds.push(entries.kind(*entry).map_or(0, Kind::pack_type));
+                last = oid;
+            }
+        }
+        objects
+    }
+}

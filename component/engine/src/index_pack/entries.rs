@@ -1,0 +1,109 @@
+//! What is kept for each entry of a pack that is taken in: 33 bytes, 45 with sha256.
+
+use gitwasi_wire::{ObjectFormat, Oid};
+
+use crate::object::Kind;
+
+/// The entries of a pack, in its order.
+#[derive(Debug)]
+pub(super) struct Entries {
+    oid_len: usize,
+    /// The object's own oid, and until that is known that of the base.
+    oids: Vec<u8>,
+    offsets: Vec<u64>,
+    crcs: Vec<u32>,
+    kinds: Vec<u8>,
+}
+
+/// An entry that is a delta and not resolved yet.
+const UNRESOLVED: u8 = 0x80;
+/// An entry that was a delta.
+const DELTA: u8 = 0x40;
+const KIND: u8 = 0x07;
+
+impl Entries {
+    pub(super) fn new(format: ObjectFormat) -> Self {
+        Self {
+            oid_len: format.oid_len(),
+            oids: Vec::new(),
+            offsets: Vec::new(),
+            crcs: Vec::new(),
+            kinds: Vec::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        self.offsets.len() as u32
+    }
+
+    /// Adds a whole object.
+    pub(super) fn push(&mut self, offset: u64, crc: u32, kind: Kind, oid: &Oid) {
+        self.add(offset, crc, kind.pack_type(), oid.as_bytes());
+    }
+
+    /// Adds a delta, with the oid of its base if that is how the base is named.
+    pub(super) fn push_delta(&mut self, offset: u64, crc: u32, base: Option<&Oid>) {
+        self.add(offset, crc, UNRESOLVED | DELTA, base.map_or(&[], |oid| oid.as_bytes()));
+    }
+
+    fn add(&mut self, offset: u64, crc: u32, kind: u8, oid: &[u8]) {
+        self.offsets.push(offset);
+        self.crcs.push(crc);
+        self.kinds.push(kind);
+        self.oids.extend_from_slice(oid);
+        self.oids.resize(self.offsets.len() * self.oid_len, 0);
+    }
+
+    /// Names a delta's object.
+    pub(super) fn resolve(&mut self, entry: u32, kind: Kind, oid: &Oid) {
+        let at = entry as usize;
+        self.kinds[at] = DELTA | kind.pack_type();
+        self.oids[at * self.oid_len..][..self.oid_len].copy_from_slice(oid.as_bytes());
+    }
+
+    pub(super) fn is_resolved(&self, entry: u32) -> bool {
+        self.kinds[entry as usize] & UNRESOLVED == 0
+    }
+
+    /// What an entry is that is stored whole; `None` for what is or was a delta.
+    pub(super) fn whole(&self, entry: u32) -> Option<Kind> {
+        let kind = self.kinds[entry as usize];
+        if kind & DELTA == 0 { Kind::from_pack_type(kind & KIND) } else { None }
+    }
+
+    /// What a resolved entry is.
+    pub(super) fn kind(&self, entry: u32) -> Option<Kind> {
+        Kind::from_pack_type(self.kinds[entry as usize] & KIND)
+    }
+
+    pub(super) fn offset(&self, entry: u32) -> u64 {
+        self.offsets[entry as usize]
+    }
+
+    pub(super) fn crc(&self, entry: u32) -> u32 {
+        self.crcs[entry as usize]
+    }
+
+    /// The bytes of an entry's oid, or of its base's until it is resolved.
+    pub(super) fn oid_bytes(&self, entry: u32) -> &[u8] {
+        &self.oids[entry as usize * self.oid_len..][..self.oid_len]
+    }
+
+    pub(super) fn oid(&self, entry: u32) -> Oid {
+        Oid::from_bytes(self.oid_bytes(entry)).unwrap_or(Oid::zero(ObjectFormat::Sha1))
+    }
+
+    /// The entry that begins at `offset`.
+    pub(super) fn at_offset(&self, offset: u64) -> Option<u32> {
+        self.offsets.binary_search(&offset).ok().map(|entry| entry as u32)
+    }
+
+    /// The entries in the order of their oids; equal ones in that of the pack, as git has them.
+    pub(super) fn by_oid(&self) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.len()).collect();
+        order.sort_unstable_by(|a, b| {
+            self.oid_bytes(*a).cmp(self.oid_bytes(*b)).then_with(|| a.cmp(b))
+        });
+        order
+    }
+}

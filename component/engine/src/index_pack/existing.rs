@@ -1,0 +1,86 @@
+//! Whether the repository has an object already, asked for each object of a pack.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use gitwasi_wire::Oid;
+
+use crate::odb::{Location, Odb};
+use crate::storage::Storage;
+use crate::{Error, Result};
+
+/// Questions about one first byte after which its loose objects are listed.
+const LIST_AFTER: u8 = 4;
+
+/// The objects of the repository. Loose ones are looked for one by one first, and listed when
+/// that would cost more.
+#[derive(Debug)]
+pub(super) struct Existing<'r, S: Storage> {
+    odb: &'r Odb<S>,
+    loose: RefCell<HashMap<(u32, u8), Loose>>,
+}
+
+/// What is known of the loose objects of one first byte.
+#[derive(Debug)]
+enum Loose {
+    /// They were asked for that often.
+    Asked(u8),
+    /// The names, sorted, without the first two digits.
+    Names(Vec<String>),
+}
+
+impl<'r, S: Storage> Existing<'r, S> {
+    pub(super) fn new(odb: &'r Odb<S>) -> Self {
+        Self { odb, loose: RefCell::default() }
+    }
+
+    /// Where the object is, if it is there.
+    pub(super) async fn find(&self, oid: &Oid) -> Result<Option<Location>> {
+        if let Some(location) = self.odb.find_packed(oid).await? {
+            return Ok(Some(location));
+        }
+        for directory in 0..self.odb.directories().len() as u32 {
+            if self.is_loose(directory, oid).await? {
+                return Ok(Some(Location::Loose { directory }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn is_loose(&self, directory: u32, oid: &Oid) -> Result<bool> {
+        let first = oid.as_bytes()[0];
+        let asked =
+            match self.loose.borrow_mut().entry((directory, first)).or_insert(Loose::Asked(0)) {
+                Loose::Names(names) => {
+                    let hex = oid.to_string();
+                    return Ok(names.binary_search_by(|name| name.as_str().cmp(&hex[2..])).is_ok());
+                }
+                Loose::Asked(times) => {
+                    *times = times.saturating_add(1);
+                    *times
+                }
+            };
+        let engine = &self.odb.engine;
+        if asked <= LIST_AFTER {
+            return match engine.storage.stat(&self.odb.loose_path(directory, oid)).await {
+                Ok(_) => Ok(true),
+                Err(error) if error.is_absent() => Ok(false),
+                Err(error) => Err(error.into()),
+            };
+        }
+        let path = format!("{}/{first:02x}", self.odb.directories()[directory as usize]);
+        let names = match engine.storage.entries(&path, engine.limits.directory_entries).await {
+            Ok(entries) => {
+                let mut names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
+                names.sort_unstable();
+                names
+            }
+            Err(error) if error.is_absent() => Vec::new(),
+            Err(error) => return Err(Error::Storage(error)),
+        };
+        let hex = oid.to_string();
+        let found = names.binary_search_by(|name| name.as_str().cmp(&hex[2..])).is_ok();
+        self.loose.borrow_mut().insert((directory, first), Loose::Names(names));
+        Ok(found)
+    }
+}

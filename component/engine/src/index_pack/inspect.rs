@@ -1,0 +1,111 @@
+//! What is asked of every object that arrives, whole or resolved: that it is no other object than
+//! the one of that oid that the repository has, and that fsck finds no fault with it.
+
+use std::collections::BTreeSet;
+
+use gitwasi_wire::{ObjectFormat, Oid};
+
+use super::Observer;
+use super::existing::Existing;
+use super::unpack::collision;
+use crate::fsck::{DotGit, Findings, Severities};
+use crate::object::{Commit, Kind, Tag};
+use crate::odb::{InflatePool, Location};
+use crate::storage::Storage;
+use crate::{Engine, Error, Repository, Result, fsck};
+
+/// Looks at objects.
+pub(super) struct Inspector<'r, S: Storage, O> {
+    pub(super) repository: &'r Repository<S>,
+    pub(super) observer: &'r mut O,
+    existing: Existing<'r, S>,
+    fsck: Option<&'r Severities>,
+    /// Blobs that trees name `.gitmodules` or `.gitattributes`.
+    named: BTreeSet<(DotGit, Oid)>,
+}
+
+impl<'r, S: Storage, O: Observer> Inspector<'r, S, O> {
+    pub(super) fn new(
+        repository: &'r Repository<S>,
+        fsck: Option<&'r Severities>,
+        observer: &'r mut O,
+    ) -> Self {
+        let existing = Existing::new(repository.odb());
+        Self { repository, observer, existing, fsck, named: BTreeSet::new() }
+    }
+
+    pub(super) fn engine(&self) -> &'r Engine<S> {
+        &self.repository.engine
+    }
+
+    pub(super) fn format(&self) -> ObjectFormat {
+        self.repository.object_format()
+    }
+
+    pub(super) fn pool(&self) -> &'r InflatePool {
+        &self.repository.odb.inflaters
+    }
+
+    /// An object that is in memory.
+    pub(super) async fn object(&mut self, kind: Kind, oid: &Oid, content: &[u8]) -> Result<()> {
+        self.compare(kind, oid, content).await?;
+        let Some(severities) = self.fsck.filter(|_| kind != Kind::Blob) else { return Ok(()) };
+        let findings = fsck::check(kind, oid, content, severities);
+        if self.report(&findings).await? {
+            return Err(Error::Malformed("fsck error in packed object".into()));
+        }
+        self.named.extend(findings.named());
+        if self.named.len() > self.engine().limits.dotgit_blobs {
+            return Err(Error::LimitExceeded("dotgit_blobs"));
+        }
+        // Findings that the configuration lets pass may still be more than anybody can read.
+        let readable = match kind {
+            Kind::Commit => Commit::parse(content, self.format()).is_ok(),
+            Kind::Tag => Tag::parse(content, self.format()).is_ok(),
+            Kind::Tree | Kind::Blob => true,
+        };
+        if readable { Ok(()) } else { Err(Error::Malformed(format!("invalid {}", kind.name()))) }
+    }
+
+    /// Blobs that were named `.gitmodules` or `.gitattributes`, and how severe findings in them
+    /// are.
+    pub(super) fn take_named(&mut self) -> Option<(BTreeSet<(DotGit, Oid)>, &'r Severities)> {
+        Some((std::mem::take(&mut self.named), self.fsck?))
+    }
+
+    /// Passes findings on; whether one of them is an error.
+    pub(super) async fn report(&mut self, findings: &Findings<'_>) -> Result<bool> {
+        for line in findings.lines() {
+            self.observer.message(line).await?;
+        }
+        Ok(findings.has_errors())
+    }
+
+    /// A blob that is not; whether the repository has one of that oid, to be compared later.
+    pub(super) async fn large_blob(&mut self, oid: &Oid, size: u64) -> Result<bool> {
+        let Some(location) = self.existing.find(oid).await? else { return Ok(false) };
+        let header = self.repository.odb.header(oid, location).await?;
+        if header == (Kind::Blob, size) { Ok(true) } else { Err(collision(oid)) }
+    }
+
+    /// Where the repository has an object.
+    pub(super) async fn find_existing(&self, oid: &Oid) -> Result<Option<Location>> {
+        self.existing.find(oid).await
+    }
+
+    async fn compare(&self, kind: Kind, oid: &Oid, content: &[u8]) -> Result<()> {
+        let Some(location) = self.existing.find(oid).await? else { return Ok(()) };
+        let odb = &self.repository.odb;
+        if odb.header(oid, location).await? != (kind, content.len() as u64) {
+            return Err(collision(oid));
+        }
+        match odb.read_at(oid, location).await {
+            Ok(object) if *object.content == content => Ok(()),
+            Ok(_) => Err(collision(oid)),
+            Err(Error::Corrupt(_)) => {
+                Err(Error::Corrupt(format!("cannot read existing object {oid}")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

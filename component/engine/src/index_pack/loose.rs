@@ -1,0 +1,137 @@
+//! Objects of small packs become loose ones.
+//!
+//! Spec: gitformat-loose(5)
+//!
+//! An object that the repository has already is written all the same: the new file keeps it alive
+//! if a `git gc` is about to remove the old one.
+
+use std::collections::HashSet;
+
+use gitwasi_wire::Oid;
+
+use super::blocks::{Blocks, Inflating};
+use super::object_hasher::loose_header;
+use crate::object::Kind;
+use crate::odb::InflatePool;
+use crate::pack_writer::Deflater;
+use crate::storage::{StorageError, StorageWriter as _, WriteStorage};
+use crate::{Engine, Result};
+
+/// What git deflates loose objects with.
+const LEVEL: u32 = 1;
+/// Bytes that are written at once.
+const WRITE_SIZE: usize = 256 << 10;
+/// Files that wait to be flushed: flushing many at once costs little more than flushing one.
+const UNFLUSHED: usize = 64;
+
+/// Writes loose objects below one directory.
+pub(super) struct LooseWriter<'r, S: WriteStorage> {
+    engine: &'r Engine<S>,
+    directory: String,
+    fan_out: HashSet<u8>,
+    deflater: Deflater,
+    unflushed: Vec<S::Writer>,
+}
+
+/// One that is being written.
+struct Writing<W> {
+    file: W,
+    written: u64,
+    pending: Vec<u8>,
+}
+
+impl<'r, S: WriteStorage> LooseWriter<'r, S> {
+    pub(super) fn new(engine: &'r Engine<S>, directory: String) -> Self {
+        let deflater = Deflater::with_level(LEVEL);
+        Self { engine, directory, fan_out: HashSet::new(), deflater, unflushed: Vec::new() }
+    }
+
+    /// Writes an object that is in memory.
+    pub(super) async fn write(&mut self, kind: Kind, oid: &Oid, content: &[u8]) -> Result<()> {
+        let Some(mut writing) = self.begin(kind, oid, content.len() as u64).await? else {
+            return Ok(());
+        };
+        for piece in content.chunks(64 << 10) {
+            self.put(&mut writing, piece).await?;
+        }
+        self.end(writing).await
+    }
+
+    /// Writes an object out of the zlib stream at `offset`.
+    pub(super) async fn copy<B: Blocks>(
+        &mut self,
+        kind: Kind,
+        oid: &Oid,
+        size: u64,
+        stream: (&B, &InflatePool, u64),
+    ) -> Result<()> {
+        let Some(mut writing) = self.begin(kind, oid, size).await? else { return Ok(()) };
+        let (blocks, pool, offset) = stream;
+        let mut stream = Inflating::new(blocks, pool, offset);
+        loop {
+            let piece = stream.next().await?;
+            if piece.is_empty() {
+                return self.end(writing).await;
+            }
+            self.put(&mut writing, &piece).await?;
+        }
+    }
+
+    /// Makes all that was written durable.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        for file in self.unflushed.drain(..) {
+            file.sync().await?;
+        }
+        Ok(())
+    }
+
+    /// `None` if it was written before: an object may be in a pack twice.
+    async fn begin(
+        &mut self,
+        kind: Kind,
+        oid: &Oid,
+        size: u64,
+    ) -> Result<Option<Writing<S::Writer>>> {
+        let hex = oid.to_string();
+        let directory = format!("{}/{}", self.directory, &hex[..2]);
+        if self.fan_out.insert(oid.as_bytes()[0]) {
+            match self.engine.storage.create_directory(&directory).await {
+                Ok(()) | Err(StorageError::Exists) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let file = match self.engine.storage.create_new(&format!("{directory}/{}", &hex[2..])).await
+        {
+            Ok(file) => file,
+            Err(StorageError::Exists) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        self.deflater.reset();
+        let mut writing = Writing { file, written: 0, pending: Vec::new() };
+        self.put(&mut writing, loose_header(kind, size).as_bytes()).await?;
+        Ok(Some(writing))
+    }
+
+    async fn put(&mut self, writing: &mut Writing<S::Writer>, piece: &[u8]) -> Result<()> {
+        writing.pending.extend_from_slice(self.deflater.deflate(piece, false)?);
+        self.engine.worked(piece.len() as u64 / 64 + 1).await;
+        if writing.pending.len() >= WRITE_SIZE { writing.flush().await } else { Ok(()) }
+    }
+
+    async fn end(&mut self, mut writing: Writing<S::Writer>) -> Result<()> {
+        writing.pending.extend_from_slice(self.deflater.deflate(&[], true)?);
+        writing.flush().await?;
+        self.unflushed.push(writing.file);
+        if self.unflushed.len() >= UNFLUSHED { self.flush().await } else { Ok(()) }
+    }
+}
+
+impl<W: crate::storage::StorageWriter> Writing<W> {
+    async fn flush(&mut self) -> Result<()> {
+        let bytes = std::mem::take(&mut self.pending);
+        let length = bytes.len() as u64;
+        self.file.write_at(self.written, bytes).await?;
+        self.written += length;
+        Ok(())
+    }
+}

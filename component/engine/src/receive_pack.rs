@@ -1,0 +1,69 @@
+//! `git-receive-pack`: the advertisement and pushes, stateless.
+//!
+//! A push: the head is parsed and shown to the [`Gate`], the pack streams into a quarantine,
+//! every new tip is checked to be connected, refs are locked and compared, and only then do
+//! objects leave the quarantine and refs move. Whatever is refused leaves nothing behind; what is
+//! reported as done is durable.
+//!
+//! # Deviation
+//! Objects are checked by fsck unless the configuration says otherwise. An atomic push is all or
+//! nothing whatever the reason; git lets the other refs of one that names a hidden ref move. A
+//! ref update that git refuses only after the objects are there, for instance because the ref
+//! moved, leaves no objects here. Signed pushes and hooks are not done.
+//!
+//! Spec: gitprotocol-pack(5), "Pushing Data To a Server"; git-receive-pack(1)
+
+mod advertise;
+mod aliases;
+mod config;
+mod connectivity;
+mod gate;
+mod input;
+mod migrate;
+mod policy;
+mod push;
+mod quarantine;
+mod response;
+mod serve;
+mod server_info;
+mod shallow;
+
+use gitwasi_wire::receive_pack::{HeadLimits, RefUpdate};
+
+pub use advertise::advertise;
+pub use gate::{AcceptAll, Gate, Push};
+pub use quarantine::sweep;
+pub use serve::serve;
+
+pub use crate::index_pack::PackSource;
+pub use crate::transaction::Identity;
+
+/// How this server calls itself.
+const AGENT: &str = concat!("gitwasi/", env!("CARGO_PKG_VERSION"));
+
+/// What a push is served with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who pushes, as reflogs name them.
+    pub identity: Identity,
+    /// How much the head of a push may hold.
+    pub head: HeadLimits,
+    /// Seconds without any write after which a push counts as dead, and its leftovers are removed
+    /// by the next one. Longer than any client may stall.
+    pub stale_after: u64,
+}
+
+impl Options {
+    /// The defaults, for a push by `identity`.
+    pub fn new(identity: Identity) -> Self {
+        Self { identity, head: HeadLimits::default(), stale_after: 3600 }
+    }
+}
+
+/// What a push has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pushed {
+    /// The ref updates that were made, in the client's order. One that was reported as done but
+    /// found nothing to do, a delete of no ref, is not among them.
+    pub ref_updates: Vec<RefUpdate>,
+}

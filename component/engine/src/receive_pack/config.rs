@@ -1,0 +1,206 @@
+//! What a repository's configuration says of pushes.
+//!
+//! Spec: git-config(1), "receive.*", "transfer.*"
+
+use bstr::{BString, ByteSlice};
+
+use crate::fsck::{SetError, Severities};
+use crate::storage::Storage;
+use crate::transaction::LogRefUpdates;
+use crate::{Error, Repository, Result};
+
+/// `receive.denyCurrentBranch` and `receive.denyDeleteCurrent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deny {
+    /// Not set: refused, with an explanation.
+    Unconfigured,
+    /// Allowed.
+    Ignore,
+    /// Allowed, with a warning.
+    Warn,
+    /// Refused.
+    Refuse,
+    /// The working tree is to be updated, too: refused, for there is nobody to do it.
+    UpdateInstead,
+}
+
+/// What is read of the configuration for a push.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)]
+pub(super) struct ReceiveConfig {
+    pub(super) advertise_atomic: bool,
+    pub(super) advertise_push_options: bool,
+    pub(super) advertise_session_id: bool,
+    pub(super) advertise_ofs_delta: bool,
+    pub(super) is_bare: bool,
+    pub(super) deny_current_branch: Deny,
+    pub(super) deny_delete_current: Deny,
+    pub(super) deny_deletes: bool,
+    pub(super) deny_non_fast_forwards: bool,
+    /// `transfer.hideRefs` and `receive.hideRefs` in the order of the file.
+    pub(super) hide_refs: Vec<BString>,
+    /// `None` when objects are not to be checked.
+    pub(super) fsck: Option<Severities>,
+    /// Warnings about settings, for the pusher, as git prints them.
+    pub(super) warnings: Vec<String>,
+    /// Seconds of silence after which a keep-alive is sent; 0 for never.
+    pub(super) keep_alive: u64,
+    pub(super) log: LogRefUpdates,
+    pub(super) max_input_size: Option<u64>,
+    pub(super) packed_refs_timeout: u64,
+    pub(super) ref_timeout: u64,
+    pub(super) shallow_update: bool,
+    pub(super) unpack_limit: u32,
+    pub(super) update_server_info: bool,
+}
+
+impl ReceiveConfig {
+    pub(super) async fn read<S: Storage>(repository: &Repository<S>) -> Result<Self> {
+        let engine = &repository.engine;
+        let content = engine.read_small(&repository.file("config")).await?.unwrap_or_default();
+        let mut skip_lists = Vec::new();
+        let mut config = Self::parse(&content, &mut skip_lists)?;
+        if let Some(severities) = &mut config.fsck {
+            for path in skip_lists {
+                // Git resolves it against the repository; what is outside cannot be read.
+                let path = match path.starts_with('/') {
+                    true => engine.storage.locate(&path),
+                    false => Some(repository.file(&path)),
+                };
+                let content = match path {
+                    Some(path) => engine.read_small(&path).await?,
+                    None => None,
+                };
+                let content = content.ok_or_else(|| Error::corrupt("receive.fsck.skipList"))?;
+                let skipped = severities.skip(&content, repository.object_format());
+                skipped.map_err(|error| Error::Corrupt(error.to_string()))?;
+            }
+        }
+        Ok(config)
+    }
+
+    fn parse(content: &[u8], skip_lists: &mut Vec<String>) -> Result<Self> {
+        let bad = |_| Error::corrupt("config");
+        let metadata = gix_config::file::Metadata::api();
+        let options = gix_config::file::init::Options::default();
+        let file = gix_config::File::from_bytes_no_includes(content, metadata, options);
+        let file = file.map_err(bad)?;
+        let flag = |key: &str| file.boolean(key).map_err(bad);
+        let number = |key: &str| file.integer(key).map_err(bad);
+
+        let mut hide_refs = Vec::new();
+        let mut severities = Severities::default();
+        let mut warnings = Vec::new();
+        for section in file.sections() {
+            let header = section.header();
+            let name = header.name().to_str_lossy().to_ascii_lowercase();
+            match (name.as_str(), header.subsection_name()) {
+                ("transfer" | "receive", None) => {
+                    hide_refs.extend(section.values("hideRefs").into_iter().map(|value| {
+                        let value: &[u8] = value.as_ref();
+                        BString::from(value.trim_end_with(|end| end == '/'))
+                    }));
+                }
+                ("receive", Some(subsection)) if subsection.eq_ignore_ascii_case(b"fsck") => {
+                    for name in section.value_names() {
+                        let name = name.to_string();
+                        let value = section.value(name.as_str()).unwrap_or_default();
+                        let value: &[u8] = value.as_ref();
+                        let value = value.to_str_lossy();
+                        if name.eq_ignore_ascii_case("skiplist") {
+                            skip_lists.push(value.into_owned());
+                            continue;
+                        }
+                        match severities.set(&name, &value) {
+                            Ok(()) => {}
+                            Err(SetError::UnknownMessage(_) | SetError::UnknownSeverity(_)) => {
+                                let name = name.to_ascii_lowercase();
+                                warnings.push(format!("skipping unknown msg id '{name}'"));
+                            }
+                            Err(error) => return Err(Error::Corrupt(error.to_string())),
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let fsck = match flag("receive.fsckObjects")? {
+            Some(fsck) => fsck,
+            None => flag("transfer.fsckObjects")?.unwrap_or(true),
+        };
+        let is_bare = flag("core.bare")?.unwrap_or(true);
+        let log = match file.string("core.logAllRefUpdates") {
+            Some(value) if value.eq_ignore_ascii_case(b"always") => LogRefUpdates::Always,
+            _ => match flag("core.logAllRefUpdates")?.unwrap_or(!is_bare) {
+                true => LogRefUpdates::Branches,
+                false => LogRefUpdates::Never,
+            },
+        };
+        let deny = |key: &str| -> Result<Deny> {
+            let Some(value) = file.string(key) else { return Ok(Deny::Unconfigured) };
+            let value: &[u8] = value.as_ref();
+            Ok(match value.to_ascii_lowercase().as_slice() {
+                b"ignore" => Deny::Ignore,
+                b"warn" => Deny::Warn,
+                b"refuse" => Deny::Refuse,
+                b"updateinstead" => Deny::UpdateInstead,
+                _ if flag(key)?.unwrap_or_default() => Deny::Refuse,
+                _ => Deny::Ignore,
+            })
+        };
+        let unpack_limit = number("receive.unpackLimit")?.filter(|limit| *limit >= 0);
+        let unpack_limit = match unpack_limit {
+            Some(limit) => Some(limit),
+            None => number("transfer.unpackLimit")?.filter(|limit| *limit >= 0),
+        };
+        // Negative means for ever to git; a minute is that for a request.
+        let timeout = |milliseconds: i64| u64::try_from(milliseconds).unwrap_or(60_000);
+        Ok(Self {
+            advertise_atomic: flag("receive.advertiseAtomic")?.unwrap_or(true),
+            advertise_push_options: flag("receive.advertisePushOptions")?.unwrap_or(false),
+            advertise_session_id: flag("transfer.advertiseSID")?.unwrap_or(false),
+            advertise_ofs_delta: flag("repack.useDeltaBaseOffset")?.unwrap_or(true),
+            is_bare,
+            deny_current_branch: deny("receive.denyCurrentBranch")?,
+            deny_delete_current: deny("receive.denyDeleteCurrent")?,
+            deny_deletes: flag("receive.denyDeletes")?.unwrap_or(false),
+            deny_non_fast_forwards: flag("receive.denyNonFastForwards")?.unwrap_or(false),
+            hide_refs,
+            fsck: fsck.then_some(severities),
+            warnings,
+            keep_alive: number("receive.keepAlive")?.unwrap_or(5).try_into().unwrap_or(0),
+            log,
+            max_input_size: number("receive.maxInputSize")?
+                .and_then(|size| u64::try_from(size).ok())
+                .filter(|size| *size > 0),
+            packed_refs_timeout: timeout(number("core.packedRefsTimeout")?.unwrap_or(1000)),
+            ref_timeout: timeout(number("core.filesRefLockTimeout")?.unwrap_or(100)),
+            shallow_update: flag("receive.shallowUpdate")?.unwrap_or(false),
+            unpack_limit: unpack_limit.map_or(100, |limit| limit.try_into().unwrap_or(u32::MAX)),
+            update_server_info: flag("receive.updateServerInfo")?.unwrap_or(false),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_pushes_are_read() {
+        let text = b"[core]\n\tbare = true\n\tlogAllRefUpdates = always\n\
+            [receive]\n\tdenyCurrentBranch = updateInstead\n\tdenyDeleteCurrent = no\n\
+            \tmaxInputSize = 2k\n\thideRefs = refs/a/\n[receive \"fsck\"]\n\tbadEmail = ignore\n\
+            \tnoSuch = warn\n\tskipList = list\n[transfer]\n\tunpackLimit = 7\n";
+        let mut skip_lists = Vec::new();
+        let config = ReceiveConfig::parse(text, &mut skip_lists).expect("a config");
+        assert_eq!(config.deny_current_branch, Deny::UpdateInstead);
+        assert_eq!(config.deny_delete_current, Deny::Ignore);
+        assert_eq!(config.max_input_size, Some(2048));
+        assert_eq!(config.hide_refs, ["refs/a"]);
+        assert_eq!((config.unpack_limit, config.log), (7, LogRefUpdates::Always));
+        assert_eq!(skip_lists, ["list"]);
+        assert_eq!(config.warnings, ["skipping unknown msg id 'nosuch'"]);
+        assert!(config.fsck.is_some() && config.advertise_atomic);
+    }
+}

@@ -1,0 +1,139 @@
+//! Whether everything that new tips reach is there.
+//!
+//! What existing refs reach is there already; from where they end only what is new is walked.
+//! Spec: git-rev-list(1), "--objects --not --all"
+
+use std::collections::BTreeSet;
+
+use bstr::{BStr, BString, ByteSlice};
+use gitwasi_wire::Oid;
+
+use crate::index_pack::NewObjects;
+use crate::object::{Kind, Tag};
+use crate::refs::{Resolved, is_hidden};
+use crate::storage::WriteStorage;
+use crate::upload_pack::Filter;
+use crate::walk::{Range, Walk};
+use crate::{Error, Repository, Result};
+
+/// Checks tips against a repository that has the objects of the push.
+#[derive(Debug)]
+pub(super) struct Connectivity<'a, S: WriteStorage> {
+    /// With the quarantine.
+    pub(super) repository: &'a Repository<S>,
+    /// The objects that came with the push.
+    pub(super) new: &'a NewObjects,
+    /// Refs that do not count as existing.
+    pub(super) hidden: &'a [BString],
+    /// What the refs that are updated are at; looked at first.
+    pub(super) old: Vec<Oid>,
+}
+
+impl<S: WriteStorage> Connectivity<'_, S> {
+    /// Whether all that `tips` reach is there, with history cut at `shallow` too.
+    ///
+    /// # Errors
+    /// Those of the storage, and limits. An object that is missing or broken is no error.
+    pub(super) async fn is_whole(&self, tips: &[Oid], shallow: &[Oid]) -> Result<bool> {
+        match self.check(tips, shallow).await {
+            Ok(()) => Ok(true),
+            Err(Error::Corrupt(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn check(&self, tips: &[Oid], shallow: &[Oid]) -> Result<()> {
+        let mut walk = Walk::new(self.repository).await?;
+        for oid in shallow {
+            if let Some(node) = walk.find(oid).await? {
+                walk.cut(node);
+            }
+        }
+        let edge = self.edge(&mut walk, tips).await?;
+        let known = match self.is_reachable(&mut walk, &edge).await? {
+            true => edge.into_iter().collect(),
+            false => self.existing_tips().await?,
+        };
+        walk.select(tips, &known, false, &Filter::default()).await?;
+        Ok(())
+    }
+
+    /// Where the history that is new ends: commits, and tags that are no news either.
+    async fn edge(&self, walk: &mut Walk<'_, S>, tips: &[Oid]) -> Result<BTreeSet<Oid>> {
+        let format = self.repository.object_format();
+        let limit = self.repository.engine.limits.unpacked_objects;
+        let mut edge = BTreeSet::new();
+        let mut seen = crate::walk::ObjectSet::default();
+        let mut stack = tips.to_vec();
+        while let Some(oid) = stack.pop() {
+            match self.new.kind(&oid) {
+                None => {
+                    edge.insert(oid);
+                    if edge.len() > limit {
+                        return Err(Error::LimitExceeded("unpacked_objects"));
+                    }
+                }
+                Some(Kind::Commit) => {
+                    let node = walk.require(&oid).await?;
+                    if seen.insert(node) {
+                        stack.extend(walk.commit(node).await?.parents);
+                    }
+                }
+                Some(Kind::Tag) => {
+                    let node = walk.require(&oid).await?;
+                    if seen.insert(node) {
+                        stack.push(Tag::parse(&walk.read(node).await?.content, format)?.target);
+                    }
+                }
+                Some(Kind::Tree | Kind::Blob) => {}
+            }
+        }
+        Ok(edge)
+    }
+
+    /// Whether refs reach all of `edge`, as far as that can be told without a walk from each.
+    async fn is_reachable(&self, walk: &mut Walk<'_, S>, edge: &BTreeSet<Oid>) -> Result<bool> {
+        let mut left = edge.clone();
+        for oid in &self.old {
+            left.remove(oid);
+        }
+        if left.is_empty() {
+            return Ok(true);
+        }
+        let mut refs = self.repository.refs(&[]).await?;
+        while let Some(found) = refs.next().await? {
+            if !is_hidden(found.name.as_bstr(), self.hidden)
+                && left.remove(&found.oid)
+                && left.is_empty()
+            {
+                return Ok(true);
+            }
+        }
+        // A branch that begins somewhere in the history of what is pushed to, or of HEAD.
+        let mut range = Range::default();
+        for oid in &left {
+            let Some((_, node)) = walk.peel_to_commit(oid).await? else { return Ok(false) };
+            range.include.push(node);
+        }
+        let mut known = self.old.clone();
+        if let Some(Resolved::Ref(head)) = self.repository.resolve_ref(BStr::new("HEAD")).await? {
+            known.push(head.oid);
+        }
+        for oid in known {
+            range.exclude.extend(walk.peel_to_commit(&oid).await?.map(|(_, node)| node));
+        }
+        Ok(!range.exclude.is_empty() && walk.limited(&range).await?.commits.is_empty())
+    }
+
+    /// What all refs that count are at.
+    pub(super) async fn existing_tips(&self) -> Result<Vec<Oid>> {
+        let mut tips = BTreeSet::new();
+        let mut refs = self.repository.refs(&[]).await?;
+        while let Some(found) = refs.next().await? {
+            if !found.oid.is_zero() && !is_hidden(found.name.as_bstr(), self.hidden) {
+                tips.insert(found.oid);
+            }
+        }
+        Ok(tips.into_iter().collect())
+    }
+}

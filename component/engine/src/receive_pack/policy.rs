@@ -1,0 +1,219 @@
+//! What git itself refuses of a ref update, whoever pushes.
+//!
+//! Spec: git-config(1), "receive.deny*"; git-check-ref-format(1)
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::config::{Deny, ReceiveConfig};
+use super::push::Command;
+use super::response::Response;
+use crate::object::Kind;
+use crate::refs::{Resolved, is_valid_name};
+use crate::storage::{Kind as FileKind, WriteStorage};
+use crate::upload_pack::Output;
+use crate::walk::{Range, Walk};
+use crate::{Repository, Result};
+
+/// Worktrees looked at, at most.
+const MAX_WORKTREES: usize = 1024;
+
+/// What git explains to who updates a branch that is checked out.
+const CURRENT_BRANCH: &str = "\
+By default, updating the current branch in a non-bare repository
+is denied, because it will make the index and work tree inconsistent
+with what you pushed, and will require 'git reset --hard' to match
+the work tree to HEAD.
+
+You can set the 'receive.denyCurrentBranch' configuration variable
+to 'ignore' or 'warn' in the remote repository to allow pushing into
+its current branch; however, this is not recommended unless you
+arranged to update its work tree to match what you pushed in some
+other way.
+
+To squelch this message and still keep the default behaviour, set
+'receive.denyCurrentBranch' configuration variable to 'refuse'.";
+
+/// What git explains to who deletes the branch that HEAD points to.
+const DELETE_CURRENT: &str = "\
+By default, deleting the current branch is denied, because the next
+'git clone' won't result in any file checked out, causing confusion.
+
+You can set 'receive.denyDeleteCurrent' configuration variable to
+'warn' or 'ignore' in the remote repository to allow deleting the
+current branch, with or without a warning message.
+
+To squelch this message, you can set it to 'refuse'.";
+
+/// The branches that are checked out somewhere.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    /// What the repository's own HEAD points to.
+    own: Option<BString>,
+    /// What the HEADs of its linked worktrees point to.
+    linked: Vec<BString>,
+}
+
+impl Heads {
+    pub(super) async fn read<S: WriteStorage>(repository: &Repository<S>) -> Result<Self> {
+        let own = match repository.resolve_ref(BStr::new("HEAD")).await? {
+            Some(Resolved::Ref(head)) => head.symref_target,
+            Some(Resolved::Unborn(target)) => Some(target),
+            None => None,
+        };
+        let mut linked = Vec::new();
+        let engine = &repository.engine;
+        let directory = repository.file("worktrees");
+        let entries = match engine.storage.entries(&directory, MAX_WORKTREES).await {
+            Ok(entries) => entries,
+            Err(error) if error.is_absent() => return Ok(Self { own, linked }),
+            Err(error) => return Err(error.into()),
+        };
+        for entry in entries.iter().filter(|entry| entry.kind == FileKind::Directory) {
+            let head = engine.read_small(&format!("{directory}/{}/HEAD", entry.name)).await?;
+            if let Some(target) = head.unwrap_or_default().strip_prefix(b"ref:") {
+                linked.push(target.trim_ascii().into());
+            }
+        }
+        Ok(Self { own, linked })
+    }
+}
+
+/// Why a ref update is refused, as the client sees it; `None` if it may be made.
+///
+/// `repository` has the objects of the push.
+pub(super) async fn refusal<S: WriteStorage, O: Output>(
+    repository: &Repository<S>,
+    config: &ReceiveConfig,
+    heads: &Heads,
+    command: &mut Command<'_>,
+    response: &mut Response<'_, S, O>,
+) -> Result<Option<&'static str>> {
+    let update = command.update;
+    let name = update.name.as_bstr();
+    let is_delete = command.is_delete();
+    let is_branch = name.starts_with(b"refs/heads/");
+    if !may_be_named(name, is_delete) {
+        response.error(&format!("refusing to update funny ref '{name}' remotely"));
+        return Ok(Some("funny refname"));
+    }
+    let is_own_head = heads.own.as_ref().is_some_and(|head| head == name);
+    let is_checked_out =
+        is_own_head && !config.is_bare || heads.linked.iter().any(|head| head == name);
+    if is_checked_out {
+        match config.deny_current_branch {
+            Deny::Ignore => {}
+            Deny::Warn => response.warning("updating the current branch"),
+            deny => {
+                response.error(&format!("refusing to update checked out branch: {name}"));
+                if deny == Deny::Unconfigured {
+                    response.error(CURRENT_BRANCH);
+                }
+                return Ok(Some("branch is currently checked out"));
+            }
+        }
+    }
+    if !is_delete && repository.odb().find(&update.new_oid).await?.is_none() {
+        return Ok(Some("bad pack"));
+    }
+    if is_delete && !update.old_oid.is_zero() {
+        if config.deny_deletes && is_branch {
+            response.error(&format!("denying ref deletion for {name}"));
+            return Ok(Some("deletion prohibited"));
+        }
+        if is_own_head || is_checked_out {
+            match config.deny_delete_current {
+                Deny::Ignore => {}
+                Deny::Warn => response.warning("deleting the current branch"),
+                deny => {
+                    if deny == Deny::Unconfigured {
+                        response.error(DELETE_CURRENT);
+                    }
+                    response.error(&format!("refusing to delete the current branch: {name}"));
+                    return Ok(Some("deletion of the current branch prohibited"));
+                }
+            }
+        }
+    }
+    let is_update = !is_delete && !update.old_oid.is_zero();
+    if config.deny_non_fast_forwards && is_update && is_branch {
+        match is_fast_forward(repository, command).await? {
+            None => return Ok(Some("bad ref")),
+            Some(true) => {}
+            Some(false) => {
+                response.error(&format!("denying non-fast-forward {name} (you should pull first)"));
+                return Ok(Some("non-fast-forward"));
+            }
+        }
+    }
+    if !is_delete && is_branch {
+        let new = &update.new_oid;
+        if kind(repository, new).await? != Some(Kind::Commit) {
+            response.error(&format!(
+                "cannot update ref '{name}': trying to write non-commit object {new} to branch '{name}'"
+            ));
+            return Ok(Some("failed to update ref"));
+        }
+    }
+    if is_delete && kind(repository, &update.old_oid).await?.is_none() {
+        if repository.resolve_ref(name).await?.is_some() {
+            response.warning("allowing deletion of corrupt ref");
+        } else {
+            response.warning("deleting a non-existent ref");
+            command.finds_nothing = true;
+        }
+    }
+    Ok(None)
+}
+
+/// Only refs below `refs/` may be pushed to, and directly in it only deletes are allowed.
+fn may_be_named(name: &BStr, is_delete: bool) -> bool {
+    let Some(rest) = name.strip_prefix(b"refs/") else { return false };
+    is_valid_name(name) && (is_delete || rest.contains(&b'/'))
+}
+
+async fn kind<S: WriteStorage>(
+    repository: &Repository<S>,
+    oid: &gitwasi_wire::Oid,
+) -> Result<Option<Kind>> {
+    let odb = repository.odb();
+    match odb.find(oid).await? {
+        Some(location) => Ok(Some(odb.header(oid, location).await?.0)),
+        None => Ok(None),
+    }
+}
+
+/// Whether the old commit is an ancestor of the new one; `None` if they are no commits.
+async fn is_fast_forward<S: WriteStorage>(
+    repository: &Repository<S>,
+    command: &Command<'_>,
+) -> Result<Option<bool>> {
+    let mut walk = Walk::new(repository).await?;
+    let mut nodes = [None; 2];
+    for (slot, oid) in nodes.iter_mut().zip([command.update.old_oid, command.update.new_oid]) {
+        if kind(repository, &oid).await? == Some(Kind::Commit) {
+            *slot = walk.find(&oid).await?;
+        }
+    }
+    let [Some(old), Some(new)] = nodes else { return Ok(None) };
+    let range = Range { include: vec![old], exclude: vec![new], ..Range::default() };
+    let ahead = walk.limited(&range).await?;
+    Ok(Some(!ahead.commits.iter().any(|found| found.node == old)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_as_git_checks_them() {
+        for name in ["refs/heads/a", "refs/x/y", "refs/heads/a@b"] {
+            assert!(may_be_named(name.into(), false), "{name}");
+        }
+        for name in
+            ["HEAD", "refs/heads/a..b", "refs/heads/.a", "refs/heads/a.lock", "refs/", "refs/a"]
+        {
+            assert!(!may_be_named(name.into(), false), "{name}");
+        }
+        assert!(may_be_named("refs/a".into(), true));
+    }
+}

@@ -1,0 +1,74 @@
+//! `info/refs` and `objects/info/packs`, for clients that only get files: kept up to date where
+//! they are.
+//!
+//! Spec: git-update-server-info(1)
+
+use crate::storage::WriteStorage;
+use crate::transaction::replace_file;
+use crate::{Error, Repository, Result, hex};
+
+/// Writes both files anew, as far as they are there; in any case with `always`.
+pub(super) async fn update<S: WriteStorage>(
+    repository: &Repository<S>,
+    scratch: &str,
+    always: bool,
+) -> Result<()> {
+    let storage = &repository.engine.storage;
+    for name in ["info/refs", "objects/info/packs"] {
+        let path = repository.file(name);
+        match storage.stat(&path).await {
+            Ok(_) => {}
+            Err(error) if error.is_absent() && always => {
+                let (directory, _) = path.rsplit_once('/').unwrap_or_default();
+                _ = storage.create_directory(directory).await;
+            }
+            Err(error) if error.is_absent() => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let content = match name {
+            "info/refs" => refs(repository).await?,
+            _ => packs(repository).await?,
+        };
+        replace_file(storage, scratch, &path, content).await?;
+    }
+    Ok(())
+}
+
+async fn refs<S: WriteStorage>(repository: &Repository<S>) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut refs = repository.refs(&[]).await?;
+    while let Some(found) = refs.next().await? {
+        if found.oid.is_zero() {
+            continue;
+        }
+        let peeled = match found.peel(repository).await {
+            Err(Error::Corrupt(_)) => None,
+            peeled => peeled?,
+        };
+        hex::append(&found.oid, &mut out);
+        out.push(b'\t');
+        out.extend_from_slice(&found.name);
+        out.push(b'\n');
+        if let Some(peeled) = peeled {
+            hex::append(&peeled, &mut out);
+            out.push(b'\t');
+            out.extend_from_slice(&found.name);
+            out.extend_from_slice(b"^{}\n");
+        }
+    }
+    Ok(out)
+}
+
+async fn packs<S: WriteStorage>(repository: &Repository<S>) -> Result<Vec<u8>> {
+    let engine = &repository.engine;
+    let directory = repository.file("objects/pack");
+    let mut entries = engine.storage.entries(&directory, engine.limits.directory_entries).await?;
+    entries.retain(|entry| entry.name.starts_with("pack-") && entry.name.ends_with(".pack"));
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut out = String::new();
+    for entry in entries {
+        out.push_str(&format!("P {}\n", entry.name));
+    }
+    out.push('\n');
+    Ok(out.into_bytes())
+}

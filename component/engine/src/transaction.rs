@@ -1,0 +1,114 @@
+//! Ref transactions: refs move under git's own lock files, compared with what they were, all or
+//! none.
+//!
+//! Every update is locked (`<ref>.lock`), read under its lock and compared before anything moves,
+//! so that a native git which works on the same repository is excluded the way it expects to be.
+//! A few refs that need not move together become files, as git writes them. Refs that have to
+//! move together, and very many refs, move by one rename of `packed-refs`: whenever the process
+//! ends, all of them are old or all are new.
+//!
+//! Spec: gitrepository-layout(5), "refs", "packed-refs", "logs"
+//!
+//! # Cancel safety
+//! A transaction has to be committed or rolled back. One that is dropped, or whose process dies,
+//! leaves lock files; they are links to files of its own directory, by which
+//! [`release_left_locks`] recognizes them later.
+
+mod commit;
+mod directories;
+mod lock;
+mod name_conflict;
+mod packed_refs;
+mod prepare;
+mod raw_ref;
+mod reflog;
+mod refusal;
+mod replace_file;
+mod shallow_file;
+
+use std::collections::BTreeSet;
+
+use bstr::BString;
+use gitwasi_wire::Oid;
+
+pub(crate) use directories::{make_parents, remove_tree};
+pub(crate) use lock::{is_same, release_left_locks};
+pub use reflog::Identity;
+pub(crate) use reflog::LogRefUpdates;
+pub(crate) use refusal::Refusal;
+pub(crate) use replace_file::replace_file;
+pub(crate) use shallow_file::ShallowFile;
+
+use crate::Repository;
+use crate::storage::WriteStorage;
+use lock::Lock;
+
+/// One ref to be moved.
+#[derive(Debug, Clone)]
+pub(crate) struct Update {
+    /// The full name. A symbolic ref stands for what it points to.
+    pub(crate) name: BString,
+    /// What it has to be at, the zero oid for no ref; `None` if that does not matter.
+    pub(crate) old: Option<Oid>,
+    /// What it shall be at; `None` deletes it.
+    pub(crate) new: Option<Oid>,
+}
+
+/// How refs are moved.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Which refs get a reflog.
+    pub(crate) log: LogRefUpdates,
+    /// Who is named in the reflogs.
+    pub(crate) identity: Identity,
+    /// The message in the reflogs.
+    pub(crate) message: &'static str,
+    /// Milliseconds to wait for a ref's lock. Git's `core.filesRefLockTimeout`.
+    pub(crate) ref_timeout: u64,
+    /// Milliseconds to wait for the lock of `packed-refs`. Git's `core.packedRefsTimeout`.
+    pub(crate) packed_refs_timeout: u64,
+}
+
+/// Updates that are locked and checked, and wait to be made.
+#[derive(Debug)]
+pub(crate) struct Transaction<'r, S: WriteStorage> {
+    repository: &'r Repository<S>,
+    /// A directory of this transaction alone, in the same file system as the refs.
+    scratch: &'r str,
+    options: &'r Options,
+    /// Whether all refs move by one rename of `packed-refs`.
+    through_packed_refs: bool,
+    prepared: Vec<Prepared>,
+    packed_refs_lock: Option<Lock>,
+    /// Directories whose entries have to be made durable.
+    touched: BTreeSet<String>,
+}
+
+/// From how many refs on they are moved through `packed-refs` even if they need not move
+/// together: a file each has to be flushed, one by one.
+const MANY: usize = 64;
+
+/// An update that is locked and checked.
+#[derive(Debug)]
+struct Prepared {
+    /// Its place in the list of updates.
+    number: usize,
+    /// The ref that moves: where symbolic refs led to.
+    name: BString,
+    /// What it is at; zero for no ref.
+    old: Oid,
+    /// What it shall be at; `None` deletes it.
+    new: Option<Oid>,
+    /// Whether it has a file of its own.
+    is_loose: bool,
+    /// The ref's own lock, then those of the symbolic refs that led to it, and of HEAD.
+    locks: Vec<Lock>,
+    /// What else gets an entry in its reflog: symbolic refs and HEAD.
+    also_logged: Vec<BString>,
+}
+
+impl Prepared {
+    fn is_unchanged(&self) -> bool {
+        self.new == Some(self.old)
+    }
+}

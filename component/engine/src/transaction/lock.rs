@@ -1,0 +1,199 @@
+//! Lock files: `<file>.lock`, which only one process can make.
+//!
+//! A lock is made as a link to a file that was written in the transaction's own directory before.
+//! So it appears whole, and after a crash it is known whose it was: it is the same file as the
+//! one in the directory that was left.
+
+use std::cell::Cell;
+
+use super::directories::{make_parents, parent, remove_made};
+use crate::storage::{Kind, Storage, StorageError, StorageWriter, WriteStorage};
+use crate::{Engine, Error, Result};
+
+/// Where locks begin their life, below the transaction's directory.
+const LOCKS: &str = "locks";
+
+/// How often directories that vanish before a lock is in them are made anew. Git's number.
+const ATTEMPTS: u32 = 3;
+
+/// A lock that is held.
+#[derive(Debug)]
+pub(super) struct Lock {
+    /// The file that is locked.
+    file: String,
+    /// The lock's other name, in the transaction's directory.
+    own: String,
+    /// Directories that were made to hold the lock.
+    made: Vec<String>,
+    /// Whether the lock is still ours: one that was committed may be somebody else's by now.
+    held: Cell<bool>,
+}
+
+/// Why a lock could not be taken.
+#[derive(Debug)]
+pub(super) enum LockError {
+    /// Somebody else holds it.
+    Held,
+    /// The name of a directory is taken by something else.
+    NotADirectory,
+    /// The storage failed.
+    Storage(StorageError),
+}
+
+impl From<StorageError> for LockError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::WrongKind => Self::NotADirectory,
+            error => Self::Storage(error),
+        }
+    }
+}
+
+impl Lock {
+    /// Locks the file `name` of the repository at `repository`.
+    ///
+    /// `content`, if there is any, is durable then, and becomes the file's by [`Self::commit`].
+    /// Waits up to `timeout` milliseconds for somebody else to release it.
+    pub(super) async fn take<S: WriteStorage>(
+        storage: &S,
+        (repository, scratch): (&str, &str),
+        name: &str,
+        content: Option<Vec<u8>>,
+        timeout: u64,
+    ) -> Result<Self, LockError> {
+        let file = format!("{repository}/{name}");
+        let own = format!("{scratch}/{LOCKS}/{name}.lock");
+        make_parents(storage, &own).await?;
+        let mut lock = Self { file, own, made: Vec::new(), held: Cell::new(false) };
+        let taken = match lock.write(storage, content).await {
+            Ok(()) => lock.link(storage, timeout).await,
+            Err(error) => Err(error.into()),
+        };
+        if taken.is_err() {
+            _ = storage.remove_file(&lock.own).await;
+            remove_made(storage, &lock.made).await;
+        }
+        taken.map(|()| lock)
+    }
+
+    async fn write<S: WriteStorage>(
+        &self,
+        storage: &S,
+        content: Option<Vec<u8>>,
+    ) -> Result<(), StorageError> {
+        let writer = storage.create_new(&self.own).await?;
+        if let Some(content) = content {
+            writer.write_at(0, content).await?;
+            writer.sync().await?;
+        }
+        Ok(())
+    }
+
+    async fn link<S: WriteStorage>(&mut self, storage: &S, timeout: u64) -> Result<(), LockError> {
+        let path = self.path();
+        let (mut waited, mut step) = (0, 0);
+        let mut attempts = ATTEMPTS;
+        loop {
+            self.made.extend(make_parents(storage, &path).await?);
+            match storage.link(&self.own, &path).await {
+                Ok(()) => {
+                    self.held.set(true);
+                    return Ok(());
+                }
+                Err(StorageError::Exists) if waited < timeout => {
+                    step += 1;
+                    let pause = (step * step).min(timeout - waited);
+                    waited += pause;
+                    storage.pause(pause).await;
+                }
+                Err(StorageError::Exists) => return Err(LockError::Held),
+                // Somebody removed a directory that was empty.
+                Err(StorageError::NotFound) if attempts > 0 => attempts -= 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn path(&self) -> String {
+        format!("{}.lock", self.file)
+    }
+
+    /// The directories whose entries change when the file does.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.file).chain(&self.made).map(|path| parent(path))
+    }
+
+    /// The locked file.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Puts the lock's content in the place of the file, and so releases the lock.
+    pub(super) async fn commit<S: WriteStorage>(&self, storage: &S) -> Result<(), StorageError> {
+        storage.rename(&self.path(), &self.file).await?;
+        self.held.set(false);
+        _ = storage.remove_file(&self.own).await;
+        Ok(())
+    }
+
+    /// Releases the lock, unless it was committed.
+    pub(super) async fn release<S: WriteStorage>(self, storage: &S) {
+        if !self.held.get() {
+            return;
+        }
+        match storage.remove_file(&self.path()).await {
+            Ok(()) | Err(StorageError::NotFound) => _ = storage.remove_file(&self.own).await,
+            // By its other name the lock is found again.
+            Err(_) => {}
+        }
+        remove_made(storage, &self.made).await;
+    }
+}
+
+/// Releases the locks of a transaction that never ended, by what is left in its directory.
+///
+/// A lock that somebody else holds by now is not touched: it is another file.
+pub(crate) async fn release_left_locks<S: WriteStorage>(
+    engine: &Engine<S>,
+    repository: &str,
+    scratch: &str,
+) -> Result<()> {
+    let storage = &engine.storage;
+    let mut unread = vec![String::new()];
+    while let Some(directory) = unread.pop() {
+        let path = format!("{scratch}/{LOCKS}{directory}");
+        let entries = match storage.entries(&path, engine.limits.refs).await {
+            Ok(entries) => entries,
+            Err(error) if error.is_absent() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        for entry in entries {
+            let name = format!("{directory}/{}", entry.name);
+            if entry.kind == Kind::Directory {
+                unread.push(name);
+                continue;
+            }
+            let lock = format!("{repository}{name}");
+            if is_same(storage, &lock, &format!("{scratch}/{LOCKS}{name}")).await? {
+                storage.remove_file(&lock).await?;
+                let name = name.trim_start_matches('/');
+                super::directories::remove_empty_parents(storage, repository, name).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether two names are of one file.
+pub(crate) async fn is_same<S: Storage>(storage: &S, a: &str, b: &str) -> Result<bool> {
+    let mut found = [None, None];
+    for (slot, path) in found.iter_mut().zip([a, b]) {
+        *slot = match storage.stat(path).await {
+            Ok(stat) => Some(stat),
+            Err(error) if error.is_absent() => return Ok(false),
+            Err(error) => return Err(Error::from(error)),
+        };
+    }
+    // More than the identity: a storage may not be able to tell files apart.
+    Ok(found[0] == found[1])
+}

@@ -1,0 +1,191 @@
+//! Native storage that fails at some write operation: once, or for good as after a kill.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use gitwasi_engine::storage::native::{NativeFile, NativeStorage};
+use gitwasi_engine::storage::{
+    DirEntry, Stat, Storage, StorageError, StorageFile, StorageWriter, WriteStorage,
+};
+
+/// What happens at the operation that was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It and all that follow fail; of a write, half arrives.
+    Dies,
+    /// It fails for want of space; what follows succeeds.
+    FailsOnce,
+}
+
+#[derive(Debug)]
+struct Plan {
+    fault: Fault,
+    left: Cell<usize>,
+    struck: Cell<bool>,
+}
+
+impl Plan {
+    /// Counts an operation; whether it fails.
+    fn strikes(&self) -> Option<bool> {
+        if self.struck.get() {
+            return (self.fault == Fault::Dies).then_some(false);
+        }
+        match self.left.get() {
+            0 => {
+                self.struck.set(true);
+                Some(true)
+            }
+            left => {
+                self.left.set(left - 1);
+                None
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), StorageError> {
+        match self.strikes() {
+            None => Ok(()),
+            Some(_) if self.fault == Fault::FailsOnce => Err(StorageError::NoSpace),
+            Some(_) => Err(StorageError::Failed("killed".into())),
+        }
+    }
+}
+
+/// Storage whose write operation number `n` fails.
+#[derive(Debug, Clone)]
+pub struct Faulty {
+    inner: NativeStorage,
+    plan: Rc<Plan>,
+}
+
+impl Faulty {
+    pub fn new(inner: NativeStorage, fault: Fault, n: usize) -> Self {
+        let plan = Plan { fault, left: Cell::new(n), struck: Cell::new(false) };
+        Self { inner, plan: Rc::new(plan) }
+    }
+
+    /// Whether the operation was reached.
+    pub fn struck(&self) -> bool {
+        self.plan.struck.get()
+    }
+}
+
+impl Storage for Faulty {
+    type File = NativeFile;
+
+    async fn entries(&self, dir: &str, limit: usize) -> Result<Vec<DirEntry>, StorageError> {
+        self.inner.entries(dir, limit).await
+    }
+
+    async fn open(&self, path: &str) -> Result<NativeFile, StorageError> {
+        self.inner.open(path).await
+    }
+
+    async fn stat(&self, path: &str) -> Result<Stat, StorageError> {
+        self.inner.stat(path).await
+    }
+
+    fn locate(&self, absolute: &str) -> Option<String> {
+        self.inner.locate(absolute)
+    }
+
+    fn now(&self) -> std::time::Duration {
+        self.inner.now()
+    }
+
+    async fn yield_now(&self) {}
+}
+
+impl WriteStorage for Faulty {
+    type Writer = FaultyFile;
+
+    async fn create_new(&self, path: &str) -> Result<FaultyFile, StorageError> {
+        self.plan.check()?;
+        Ok(FaultyFile { file: self.inner.create_new(path).await?, plan: Rc::clone(&self.plan) })
+    }
+
+    async fn open_or_create(&self, path: &str) -> Result<FaultyFile, StorageError> {
+        self.plan.check()?;
+        Ok(FaultyFile { file: self.inner.open_or_create(path).await?, plan: Rc::clone(&self.plan) })
+    }
+
+    async fn create_directory(&self, path: &str) -> Result<(), StorageError> {
+        self.plan.check()?;
+        self.inner.create_directory(path).await
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.plan.check()?;
+        self.inner.rename(from, to).await
+    }
+
+    async fn link(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.plan.check()?;
+        self.inner.link(from, to).await
+    }
+
+    async fn remove_file(&self, path: &str) -> Result<(), StorageError> {
+        self.plan.check()?;
+        self.inner.remove_file(path).await
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<(), StorageError> {
+        self.plan.check()?;
+        self.inner.remove_directory(path).await
+    }
+
+    async fn sync_directory(&self, _path: &str) -> Result<(), StorageError> {
+        self.plan.check()
+    }
+
+    fn wall_clock(&self) -> u64 {
+        self.inner.wall_clock()
+    }
+
+    fn random(&self) -> u64 {
+        self.inner.random()
+    }
+
+    async fn pause(&self, _milliseconds: u64) {}
+}
+
+/// A file of [`Faulty`].
+#[derive(Debug)]
+pub struct FaultyFile {
+    file: NativeFile,
+    plan: Rc<Plan>,
+}
+
+impl StorageFile for FaultyFile {
+    async fn stat(&self) -> Result<Stat, StorageError> {
+        self.file.stat().await
+    }
+
+    async fn read_at(&self, offset: u64, length: usize) -> Result<Vec<u8>, StorageError> {
+        self.file.read_at(offset, length).await
+    }
+}
+
+impl StorageWriter for FaultyFile {
+    async fn write_at(&self, offset: u64, mut bytes: Vec<u8>) -> Result<(), StorageError> {
+        match self.plan.strikes() {
+            None => self.file.write_at(offset, bytes).await,
+            Some(first) => {
+                if first {
+                    bytes.truncate(bytes.len() / 2);
+                    self.file.write_at(offset, bytes).await?;
+                }
+                Err(StorageError::NoSpace)
+            }
+        }
+    }
+
+    async fn set_size(&self, size: u64) -> Result<(), StorageError> {
+        self.plan.check()?;
+        self.file.set_size(size).await
+    }
+
+    async fn sync(&self) -> Result<(), StorageError> {
+        self.plan.check()
+    }
+}
