@@ -43,6 +43,8 @@ impl Backend {
             }
             Ok(EngineOptions {
                 root: root.to_owned(),
+                // Hooks are programs: only a process can run them.
+                read_only: hooks,
                 require_export_ok: serving.require_export_ok,
             })
         };

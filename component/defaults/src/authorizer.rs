@@ -7,7 +7,7 @@ use crate::Defaults;
 use crate::bindings::exports::gitwasi::git::authorizer::{
     Conditional, Decision, Guest, Push, Refusal, Request,
 };
-use crate::bindings::exports::gitwasi::git::types::{Access, ErrorCode, Principal};
+use crate::bindings::exports::gitwasi::git::types::{Access, ErrorCode, Principal, Requester};
 use crate::policy;
 
 impl Guest for Defaults {
@@ -24,12 +24,12 @@ impl Guest for Defaults {
             Access::Write => FileAccess::Write,
         };
         Ok(match authorizer.decide(&identity, &request.repository, access) {
-            FileDecision::Allow { principal } => Decision::Allow(principal.as_ref().map(named)),
+            FileDecision::Allow { principal } => Decision::Allow(requester(principal.as_ref())),
             FileDecision::AskRepository(refusal) => Decision::AskRepository(Conditional {
-                principal: match &identity {
-                    Identity::Principal(principal) => Some(named(principal)),
+                requester: requester(match &identity {
+                    Identity::Principal(principal) => Some(principal),
                     Identity::Anonymous | Identity::Rejected => None,
-                },
+                }),
                 otherwise: refused(&refusal),
             }),
             FileDecision::Refuse(refusal) => Decision::Refuse(refused(&refusal)),
@@ -41,8 +41,10 @@ impl Guest for Defaults {
     }
 }
 
-fn named(principal: &FilePrincipal) -> Principal {
-    Principal { name: principal.name().to_owned() }
+/// A component does not see where a request comes from.
+fn requester(principal: Option<&FilePrincipal>) -> Requester {
+    let named = |principal: &FilePrincipal| Principal { name: principal.name().to_owned() };
+    Requester { principal: principal.map(named), address: None }
 }
 
 fn refused(refusal: &FileRefusal) -> Refusal {

@@ -5,7 +5,7 @@ use crate::bindings::exports::gitwasi::git::repositories::{
     DumbFile, File, FileAttributes, Guest, GuestFile, GuestRepository, Repository, Settings,
 };
 use crate::bindings::exports::gitwasi::git::types::{
-    Access, ErrorCode, Principal, ProtocolVersion, Service,
+    Access, ErrorCode, ProtocolVersion, Requester, Service,
 };
 use wit_bindgen::{FutureReader, StreamReader};
 
@@ -45,7 +45,7 @@ impl GuestRepository for Nothing {
     async fn receive_pack(
         &self,
         _: ProtocolVersion,
-        _: Option<Principal>,
+        _: Requester,
         _: StreamReader<u8>,
         _: Outcome,
     ) -> Result<Body, ErrorCode> {

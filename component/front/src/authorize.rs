@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use crate::bindings::gitwasi::git::authorizer::{self, Decision};
 use crate::bindings::gitwasi::git::repositories::{self, Repository, Setting, Settings};
-use crate::bindings::gitwasi::git::types::{Access, Principal, Service};
+use crate::bindings::gitwasi::git::types::{Access, Requester, Service};
 use crate::bindings::wasi::http::types::Headers;
 use crate::name::RepositoryName;
 use crate::refusal::Refusal;
@@ -18,7 +18,7 @@ pub(crate) use crate::bindings::gitwasi::git::authorizer::Refusal as AuthorizerR
 pub(crate) struct Authorized<A> {
     pub(crate) name: RepositoryName,
     pub(crate) repository: Repository,
-    pub(crate) principal: Option<Principal>,
+    pub(crate) requester: Requester,
     access: PhantomData<A>,
 }
 
@@ -56,9 +56,9 @@ pub(crate) async fn authorize<A: AccessKind>(
         authorization: headers.get("authorization").into_iter().next(),
     })
     .await?;
-    let (principal, unless_granted) = match decision {
-        Decision::Allow(principal) => (principal, None),
-        Decision::AskRepository(asked) => (asked.principal, Some(asked.otherwise)),
+    let (requester, unless_granted) = match decision {
+        Decision::Allow(requester) => (requester, None),
+        Decision::AskRepository(asked) => (asked.requester, Some(asked.otherwise)),
         Decision::Refuse(refusal) => return Err(refusal.into()),
     };
     let repository = repositories::open(name.as_str().to_owned(), A::ACCESS).await?;
@@ -68,7 +68,7 @@ pub(crate) async fn authorize<A: AccessKind>(
     }
     match unless_granted {
         Some(refusal) if !grants_everybody(settings, service) => Err(refusal.into()),
-        _ => Ok(Authorized { name, repository, principal, access: PhantomData }),
+        _ => Ok(Authorized { name, repository, requester, access: PhantomData }),
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn answer(
         headers.set("content-length", size.to_string());
         return Ok(respond::stream(200, &headers.list(), file.read(0, Some(size)).await?));
     }
-    headers.cache_forever(authorized.principal.is_some());
+    headers.cache_forever(authorized.requester.principal.is_some());
     headers.set("etag", validators.etag.clone());
     headers.set("accept-ranges", "bytes".to_owned());
     let asked = |name| header(&request, name);

@@ -47,7 +47,7 @@ pub(crate) async fn answer(
     let body = body.hand_on(read);
     let response = authorized
         .repository
-        .receive_pack(version, authorized.principal, body.stream, body.outcome)
+        .receive_pack(version, authorized.requester, body.stream, body.outcome)
         .await
         .map_err(|error| body.fault.refusal(error))?;
     Ok(respond::stream(200, &headers, response))
@@ -93,7 +93,7 @@ async fn refused(
     });
     let reasons = authorizer::authorize_ref_updates(Push {
         repository: authorized.name.as_str().to_owned(),
-        principal: authorized.principal.clone(),
+        requester: authorized.requester.clone(),
         ref_updates: ref_updates.collect(),
         push_options: head.push_options.iter().map(|option| option.to_vec()).collect(),
         atomic: head.capabilities.atomic,

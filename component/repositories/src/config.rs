@@ -8,6 +8,8 @@ pub(crate) struct Config {
     /// Serves only repositories that hold a file `git-daemon-export-ok`
     /// (`GITWASI_REQUIRE_EXPORT_OK=true`).
     pub(crate) require_export_ok: bool,
+    /// Leaves pushes to the next in line (`GITWASI_READ_ONLY=true`).
+    pub(crate) read_only: bool,
     /// Which of the preopened directories holds the repositories (`GITWASI_ROOT`, by the name it
     /// has here). Without it there must be one directory only.
     pub(crate) root: Option<String>,
@@ -18,15 +20,18 @@ impl Config {
         let mut config = Self::default();
         for (name, value) in environment::get_environment() {
             match name.as_str() {
-                // Whoever sets it wants fewer repositories served: a value that is not understood
+                // Whoever sets these two wants less to be served: a value that is not understood
                 // must not serve more.
-                "GITWASI_REQUIRE_EXPORT_OK" => {
-                    config.require_export_ok = !matches!(&*value, "" | "0" | "false" | "no");
-                }
+                "GITWASI_REQUIRE_EXPORT_OK" => config.require_export_ok = !is_false(&value),
+                "GITWASI_READ_ONLY" => config.read_only = !is_false(&value),
                 "GITWASI_ROOT" => config.root = Some(value),
                 _ => {}
             }
         }
         config
     }
+}
+
+fn is_false(value: &str) -> bool {
+    matches!(value, "" | "0" | "false" | "no" | "off")
 }

@@ -3,9 +3,10 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use gitwasi_engine::repository::RefStorage;
 use gitwasi_engine::{Engine, Limits, Repository};
 
-use crate::bindings::gitwasi::git::types::ErrorCode;
+use crate::bindings::gitwasi::git::types::{Access, ErrorCode};
 use crate::bindings::wasi::filesystem::preopens;
 use crate::config::Config;
 use crate::convert::error_code;
@@ -56,7 +57,14 @@ impl Instance {
     }
 
     /// Opens a repository by its name.
-    pub(crate) async fn open(&self, name: &str) -> Result<Repository<PreopenStorage>, ErrorCode> {
+    pub(crate) async fn open(
+        &self,
+        name: &str,
+        access: Access,
+    ) -> Result<Repository<PreopenStorage>, ErrorCode> {
+        if access == Access::Write && self.config.read_only {
+            return Err(ErrorCode::Unsupported("the engine was told to read only".to_owned()));
+        }
         let path = match self.serves_itself().await? {
             false => name,
             true => {
@@ -69,7 +77,12 @@ impl Instance {
         if self.config.require_export_ok && !repository.is_export_ok().await.map_err(error_code)? {
             return Err(ErrorCode::NotFound);
         }
-        Ok(repository)
+        match (access, repository.config().ref_storage) {
+            (Access::Write, RefStorage::Reftable) => {
+                Err(ErrorCode::Unsupported("the engine does not write reftables".to_owned()))
+            }
+            _ => Ok(repository),
+        }
     }
 
     async fn serves_itself(&self) -> Result<bool, ErrorCode> {

@@ -15,12 +15,9 @@ impl Guest for Component {
     type File = OpenFile;
 
     async fn open(name: String, access: Access) -> Result<Repository, ErrorCode> {
-        let opened = match access {
-            Access::Read => Instance::current()?.open(&name).await,
-            Access::Write => Err(ErrorCode::Unsupported("the engine only reads".to_owned())),
-        };
+        let opened = Instance::current()?.open(&name, access).await;
         let served = match opened {
-            Ok(repository) => Served::Own(Own { repository: Rc::new(repository), name }),
+            Ok(repository) => Served::Own(Own { repository: Rc::new(repository), name, access }),
             Err(error @ (ErrorCode::NotFound | ErrorCode::Unsupported(_))) => {
                 Served::Next(or_else(name, access, error).await?)
             }

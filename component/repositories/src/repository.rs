@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use gitwasi_engine::receive_pack::{self, AcceptAll, Identity};
 use gitwasi_engine::{dumb, upload_pack};
 
 use crate::bindings::exports::gitwasi::git::repositories::{
@@ -9,7 +10,7 @@ use crate::bindings::exports::gitwasi::git::repositories::{
 };
 use crate::bindings::gitwasi::git::repositories as next;
 use crate::bindings::gitwasi::git::types::{
-    Access, ErrorCode, Principal, ProtocolVersion, Service,
+    Access, ErrorCode, ProtocolVersion, Requester, Service,
 };
 use crate::convert::{error_code, wire_version};
 use crate::file::OpenFile;
@@ -30,6 +31,7 @@ pub(crate) enum Served {
 pub(crate) struct Own {
     pub(crate) repository: Rc<gitwasi_engine::Repository<PreopenStorage>>,
     pub(crate) name: String,
+    pub(crate) access: Access,
 }
 
 impl Own {
@@ -60,7 +62,16 @@ impl GuestRepository for Served {
                 })
                 .await
             }
-            (Self::Own(own), _) => own.next().await?.advertise(service, version).await,
+            (Self::Own(own), Service::ReceivePack) => {
+                let (repository, version) = (Rc::clone(&own.repository), wire_version(version));
+                response::start(|mut output| async move {
+                    receive_pack::advertise(&repository, version, &mut output).await
+                })
+                .await
+            }
+            (Self::Own(_), Service::UploadArchive) => {
+                Err(ErrorCode::Unsupported("upload-archive advertises nothing".to_owned()))
+            }
             (Self::Next(next), _) => next.advertise(service, version).await,
         }
     }
@@ -86,14 +97,28 @@ impl GuestRepository for Served {
     async fn receive_pack(
         &self,
         version: ProtocolVersion,
-        principal: Option<Principal>,
+        requester: Requester,
         request: StreamReader<u8>,
         outcome: Outcome,
     ) -> Result<Body, ErrorCode> {
-        match self {
-            Self::Own(_) => Err(ErrorCode::Disabled),
-            Self::Next(next) => next.receive_pack(version, principal, request, outcome).await,
-        }
+        let own = match self {
+            Self::Own(own) if own.access == Access::Write => own,
+            Self::Own(_) => return Err(ErrorCode::Disabled),
+            Self::Next(next) => {
+                return next.receive_pack(version, requester, request, outcome).await;
+            }
+        };
+        let mut request = RequestBody::new(request, outcome);
+        let options = receive_pack::Options::new(identity(&requester));
+        let repository = Rc::clone(&own.repository);
+        response::start(|mut output| async move {
+            // The front has shown the ref updates to the authorizer.
+            let mut gate = AcceptAll;
+            receive_pack::serve(&repository, &mut request, &mut gate, &options, &mut output)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn upload_archive(
@@ -117,4 +142,11 @@ impl GuestRepository for Served {
         };
         Ok(File::new(file))
     }
+}
+
+/// Who stands in the reflog, as git-http-backend writes it.
+fn identity(requester: &Requester) -> Identity {
+    let name = requester.principal.as_ref().map_or("anonymous", |principal| &principal.name);
+    let address = requester.address.as_deref().unwrap_or("unknown");
+    Identity::new(name, &format!("{name}@http.{address}"))
 }

@@ -1,6 +1,7 @@
 //! Request bodies: read as they arrive, and told apart from those that were cut.
 
 use gitwasi_engine::Error;
+use gitwasi_engine::receive_pack::PackSource;
 use gitwasi_engine::upload_pack::Input;
 
 use crate::bindings::gitwasi::git::types::ErrorCode;
@@ -27,6 +28,18 @@ impl RequestBody {
 
 impl Input for RequestBody {
     async fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        self.next().await
+    }
+}
+
+impl PackSource for RequestBody {
+    async fn read(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        self.next().await
+    }
+}
+
+impl RequestBody {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
         while self.outcome.is_some() {
             let (result, chunk) = self.stream.read(Vec::with_capacity(CHUNK_BYTES)).await;
             if matches!(result, StreamResult::Complete(_)) {

@@ -2,8 +2,13 @@
 //!
 //! Spec: wasi:filesystem@0.3.0
 
+mod write;
+
+use std::time::Duration;
+
 use gitwasi_engine::storage::{DirEntry, Kind, Stat, Storage, StorageError, StorageFile};
 
+use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::clocks::system_clock::Instant;
 use crate::bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, OpenFlags, PathFlags,
@@ -83,6 +88,10 @@ impl Storage for PreopenStorage {
         (!leaves).then(|| inside.to_owned())
     }
 
+    fn now(&self) -> Duration {
+        Duration::from_nanos(monotonic_clock::now())
+    }
+
     async fn yield_now(&self) {
         wit_bindgen::yield_async().await;
     }
@@ -118,18 +127,23 @@ impl StorageFile for PreopenFile {
 }
 
 fn convert_stat(stat: &DescriptorStat, hash: u64) -> Stat {
-    let nanoseconds = |instant: &Option<Instant>| {
-        let instant = instant.as_ref()?;
-        let seconds = u64::try_from(instant.seconds).ok()?;
-        seconds.checked_mul(1_000_000_000)?.checked_add(u64::from(instant.nanoseconds))
-    };
-    let changed = nanoseconds(&stat.status_change_timestamp).unwrap_or_default();
+    let changed = stat.status_change_timestamp.as_ref().and_then(nanoseconds).unwrap_or_default();
     Stat {
         kind: kind(&stat.type_),
         size: stat.size,
-        modified: nanoseconds(&stat.data_modification_timestamp).unwrap_or_default(),
+        modified: stat
+            .data_modification_timestamp
+            .as_ref()
+            .and_then(nanoseconds)
+            .unwrap_or_default(),
         identity: hash.rotate_left(32) ^ changed,
     }
+}
+
+/// Since 1970; none before, and after 2554.
+fn nanoseconds(instant: &Instant) -> Option<u64> {
+    let seconds = u64::try_from(instant.seconds).ok()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(u64::from(instant.nanoseconds))
 }
 
 fn kind(kind: &DescriptorType) -> Kind {

@@ -27,9 +27,11 @@ impl From<types::Principal> for native::Principal {
     }
 }
 
-impl From<native::Principal> for types::Principal {
-    fn from(principal: native::Principal) -> Self {
-        Self { name: principal.name }
+/// Who makes a request: a principal, if there is one, from where the host has seen it come.
+fn requester(principal: Option<native::Principal>, peer: &str) -> types::Requester {
+    types::Requester {
+        principal: principal.map(|native::Principal { name }| types::Principal { name }),
+        address: Some(peer.to_owned()).filter(|peer| !peer.is_empty()),
     }
 }
 
@@ -104,18 +106,18 @@ impl From<native::Refusal> for authorizer::Refusal {
     }
 }
 
-impl From<native::Decision> for authorizer::Decision {
-    fn from(decision: native::Decision) -> Self {
-        match decision {
-            native::Decision::Allow(principal) => Self::Allow(principal.map(Into::into)),
-            native::Decision::AskRepository { principal, otherwise } => {
-                Self::AskRepository(authorizer::Conditional {
-                    principal: principal.map(Into::into),
-                    otherwise: otherwise.into(),
-                })
-            }
-            native::Decision::Refuse(refusal) => Self::Refuse(refusal.into()),
+/// A decision on a request that came from `peer`.
+pub(crate) fn decision(decision: native::Decision, peer: &str) -> authorizer::Decision {
+    use authorizer::{Conditional, Decision};
+    match decision {
+        native::Decision::Allow(principal) => Decision::Allow(requester(principal, peer)),
+        native::Decision::AskRepository { principal, otherwise } => {
+            Decision::AskRepository(Conditional {
+                requester: requester(principal, peer),
+                otherwise: otherwise.into(),
+            })
         }
+        native::Decision::Refuse(refusal) => Decision::Refuse(refusal.into()),
     }
 }
 
@@ -128,7 +130,7 @@ impl From<authorizer::Push> for native::Push {
         });
         Self {
             repository: push.repository,
-            principal: push.principal.map(Into::into),
+            principal: push.requester.principal.map(Into::into),
             ref_updates: ref_updates.collect(),
             push_options: push.push_options,
             atomic: push.atomic,

@@ -66,6 +66,8 @@ pub struct FrontBuilder {
 pub struct EngineOptions {
     /// The directory of repositories, canonical. The engine can reach nothing outside of it.
     pub root: PathBuf,
+    /// Whether it leaves pushes to the host's `repositories` and may change nothing.
+    pub read_only: bool,
     /// Whether only repositories are served that hold a file `git-daemon-export-ok`.
     pub require_export_ok: bool,
 }
@@ -114,8 +116,11 @@ impl FrontBuilder {
         let front = ServicePre::new(linker.instantiate_pre(&component)?)?;
         let mut environment = vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)];
         if let Some(options) = &self.engine {
-            let required = options.require_export_ok.to_string();
-            environment.push(("GITWASI_REQUIRE_EXPORT_OK".to_owned(), required));
+            let mut tell = |name: &str, value: bool| {
+                environment.push((name.to_owned(), value.to_string()));
+            };
+            tell("GITWASI_REQUIRE_EXPORT_OK", options.require_export_ok);
+            tell("GITWASI_READ_ONLY", options.read_only);
         }
         let pool = Pool {
             engine: engine.clone(),
@@ -126,7 +131,7 @@ impl FrontBuilder {
                 fallback: self.fallback,
             },
             environment,
-            root: self.engine.map(|engine| engine.root),
+            files: self.engine,
             limits: Arc::clone(&limits),
         };
         Ok(Front {

@@ -19,6 +19,7 @@ use crate::bindings::gitwasi::git::{authorizer, repositories, types};
 use crate::bindings::wasi::http::handler;
 use crate::body::{Body, BodyError, Observed};
 use crate::contract::{ErrorCode, File, Repository};
+use crate::convert;
 use crate::state::{InFlight, State};
 use crate::stream::{Wire, lift, lower};
 
@@ -103,13 +104,13 @@ impl repositories::HostRepositoryWithStore<State> for Lend {
         store: &Store,
         this: Resource<OpenRepository>,
         version: types::ProtocolVersion,
-        principal: Option<types::Principal>,
+        requester: types::Requester,
         body: StreamReader<u8>,
         outcome: Outcome,
     ) -> Result<Result<Wire, types::ErrorCode>> {
         let (request, repository) = repository(store, &this)?;
         let body = store.with(|store| lift(store, (body, outcome)))?;
-        let principal = principal.map(Into::into);
+        let principal = requester.principal.map(Into::into);
         let body = repository.receive_pack(&request.context, version.into(), principal, body);
         answer(store, &request, body.await)
     }
@@ -165,7 +166,9 @@ impl authorizer::HostWithStore<State> for Lend {
     ) -> Result<Result<authorizer::Decision, types::ErrorCode>> {
         let (current, authorizer) = current(store, |state| state.sockets.authorizer.clone())?;
         let decision = authorizer.authorize(&current.context, request.into()).await;
-        Ok(decision.map(Into::into).map_err(|error| logged(&current, error)))
+        let peer = &current.context.peer;
+        let decision = decision.map(|decision| convert::decision(decision, peer));
+        Ok(decision.map_err(|error| logged(&current, error)))
     }
 
     async fn authorize_ref_updates(

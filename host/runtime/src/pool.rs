@@ -5,7 +5,6 @@
 //! when it has answered enough; in the last two cases never before every body that streams through
 //! it has ended.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +21,7 @@ use wasmtime_wasi_http::handler::{
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::body::{Life, OpenBody};
+use crate::front::EngineOptions;
 use crate::limits::Limits;
 use crate::state::{InFlight, Sockets, State};
 
@@ -35,8 +35,8 @@ pub(crate) struct Pool {
     pub(crate) front: ServicePre<State>,
     pub(crate) sockets: Sockets,
     pub(crate) environment: Vec<(String, String)>,
-    /// The directory that the engine is given.
-    pub(crate) root: Option<PathBuf>,
+    /// What the engine is given.
+    pub(crate) files: Option<EngineOptions>,
     pub(crate) limits: Arc<Limits>,
 }
 

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{
 
 use crate::body::Activity;
 use crate::contract::{Authorizer, Fallback, Repositories, RequestContext};
+use crate::front::EngineOptions;
 use crate::pool::Pool;
 
 /// The three sockets of the front.
@@ -45,12 +46,16 @@ impl State {
     pub(crate) fn new(pool: &Pool) -> Result<Self> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.envs(&pool.environment);
-        if let Some(root) = &pool.root {
+        if let Some(EngineOptions { root, read_only, .. }) = &pool.files {
             // On threads of their own, file reads take ten times as long. The guest calls a
             // directory as the host does, so that it understands absolute alternates.
             wasi.allow_blocking_current_thread(true);
             let name = root.to_str().ok_or_else(|| format_err!("the root's path is no UTF-8"))?;
-            wasi.preopened_dir(root, name, DirPerms::READ, FilePerms::READ)?;
+            let (directories, files) = match read_only {
+                true => (DirPerms::READ, FilePerms::READ),
+                false => (DirPerms::all(), FilePerms::all()),
+            };
+            wasi.preopened_dir(root, name, directories, files)?;
         }
         Ok(Self {
             sockets: pool.sockets.clone(),

@@ -1,11 +1,11 @@
 //! `git archive --remote`, which a repository has to allow for HTTP.
 
-use e2e::cell::Scenario;
+use e2e::cell::{Scenario, WITH_GIT};
 use e2e::{Cell, Setup, World, scenario};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     // The client speaks version 0 whatever it is told; one cell of the axis is enough.
-    scenario!(is_made_where_the_repository_allows_it).once(),
+    scenario!(is_made_where_the_repository_allows_it).on(WITH_GIT).once(),
     scenario!(is_refused_by_default).once(),
 ];
 

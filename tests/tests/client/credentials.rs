@@ -6,7 +6,9 @@ use e2e::{Backend, Cell, Git, Repository, Server, Setup, World, scenario};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(push_with_a_password_is_accepted),
-    scenario!(password_may_hold_any_character).on(&[Backend::Gitwasi]).once(),
+    scenario!(password_may_hold_any_character)
+        .on(&[Backend::Gitwasi, Backend::WasmtimeServe])
+        .once(),
     scenario!(push_without_one_is_asked_for_it).once(),
     scenario!(push_with_a_wrong_password_is_refused).once(),
     scenario!(push_is_repeated_with_what_the_helper_knows).once(),

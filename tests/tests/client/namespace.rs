@@ -1,10 +1,10 @@
 //! Ref namespaces: several repositories' refs in one repository.
 
-use e2e::cell::Scenario;
+use e2e::cell::{Scenario, WITH_GIT};
 use e2e::{Cell, Setup, World, scenario};
 
 pub(crate) const SCENARIOS: &[Scenario] =
-    &[scenario!(shows_only_its_own_refs), scenario!(push_stays_inside)];
+    &[scenario!(shows_only_its_own_refs).on(WITH_GIT), scenario!(push_stays_inside).on(WITH_GIT)];
 
 fn shows_only_its_own_refs(cell: Cell) {
     let world = World::new(cell);
