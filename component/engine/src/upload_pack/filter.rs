@@ -48,7 +48,7 @@ impl Filter {
             wire::Filter::TreeDepth(levels) => {
                 if let Some(most) = config.filter_tree_max_depth.filter(|most| levels > most) {
                     return Err(Error::Malformed(format!(
-                        "filter 'tree' not supported (maximum depth: {most}, but got: {levels})"
+                        "tree filter allows max depth {most}, but got {levels}"
                     )));
                 }
                 self.tree_depth = Some(self.tree_depth.map_or(*levels, |less| less.min(*levels)));

@@ -45,7 +45,7 @@ pub(super) async fn send<S: Storage, O: Output>(
         open: None,
         clock: Clock { storage, keep_alive, puts: 0, flushed: storage.now() },
     };
-    if progress {
+    if progress && count > 0 {
         stream.progress(&format!(
             "Enumerating objects: {count}, done.\nCounting objects: 100% ({count}/{count}), done.\n"
         ));

@@ -7,8 +7,8 @@ use crate::storage::Storage;
 use crate::{Error, Result};
 
 impl<S: Storage> Walk<'_, S> {
-    /// Whether each of `from` reaches one of `targets`, without looking past commits that are
-    /// older than `oldest`.
+    /// Whether each of `from` reaches one of `targets`, without looking past other commits that
+    /// are older than `oldest`.
     ///
     /// # Limits
     /// [`crate::Limits::unpacked_objects`] commits.
@@ -38,7 +38,7 @@ impl<S: Storage> Walk<'_, S> {
                     }
                     let commit = self.commit(node).await?;
                     let mut next = Vec::new();
-                    if commit.date >= oldest {
+                    if commit.date >= oldest || node == *start {
                         for parent in commit.parents.iter().rev() {
                             next.extend(self.find(parent).await?);
                         }
