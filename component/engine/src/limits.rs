@@ -34,6 +34,10 @@ pub struct Limits {
     /// Objects one request selects or excludes, loose ones and commits in negotiation: what is
     /// kept per object is a bit when it is packed, and about 100 bytes otherwise.
     pub unpacked_objects: usize,
+    /// Patterns of a sparse-checkout specification, each asked about each path.
+    pub sparse_patterns: usize,
+    /// Bytes of a path in a tree, where paths are built: a tree within itself has no end.
+    pub path_length: usize,
     /// Bytes of one request after its content coding was removed. What it asks for is bounded
     /// besides by `gitwasi_wire::upload_pack::RequestLimits`.
     pub request: usize,
@@ -55,6 +59,8 @@ impl Default for Limits {
             symref_depth: 5,
             tag_depth: 100,
             unpacked_objects: 4 << 20,
+            sparse_patterns: 10_000,
+            path_length: 4096,
             request: 32 << 20,
         }
     }

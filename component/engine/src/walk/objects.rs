@@ -205,7 +205,11 @@ impl<S: Storage> Walk<'_, S> {
         Ok(())
     }
 
-    async fn exclude_tree(&mut self, selection: &mut Selection, oid: &Oid) -> Result<()> {
+    pub(super) async fn exclude_tree(
+        &mut self,
+        selection: &mut Selection,
+        oid: &Oid,
+    ) -> Result<()> {
         let Some(root) = self.find(oid).await? else { return Ok(()) };
         let format = self.repository.object_format();
         let mut stack = Vec::new();

@@ -112,7 +112,7 @@ pub fn repository(lab: &Lab, random: &mut Random) -> Vec<String> {
 }
 
 /// A fetch of something, by somebody who has something.
-pub fn request(random: &mut Random, commits: &[String], refs: &[String]) -> Request {
+pub fn request(random: &mut Random, commits: &[String], refs: &[String], sparse: &str) -> Request {
     let mut lines = Vec::new();
     for _ in 0..1 + random.below(3) {
         let list = if random.one_in(4) { commits } else { refs };
@@ -161,11 +161,13 @@ pub fn request(random: &mut Random, commits: &[String], refs: &[String]) -> Requ
             "tree:2",
             "tree:3",
             "object:type=tag",
+            "sparse:oid=SPARSE",
+            "combine:sparse:oid=SPARSE+tree:3",
             "object:type=commit",
             "object:type=tree",
             "combine:tree:3+blob:limit=50",
         ]);
-        lines.push(format!("filter {filter}"));
+        lines.push(format!("filter {filter}").replace("SPARSE", sparse));
     }
     if !random.one_in(3) {
         lines.push("done".to_owned());

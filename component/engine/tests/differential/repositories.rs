@@ -264,13 +264,15 @@ pub fn broken(lab: &Lab) {
 /// Everything that can be offered.
 pub fn liberal(lab: &Lab) {
     linear(lab);
+    // Of an object that is not here, so that nothing is left out of a pack.
+    let uri = format!("{} {} https://example.com/x", "3".repeat(40), "4".repeat(40));
     for (key, value) in [
         ("uploadpack.allowFilter", "true"),
         ("uploadpack.allowRefInWant", "yes"),
         ("uploadpack.allowAnySHA1InWant", "on"),
         ("uploadpack.allowSidebandAll", "1"),
         ("uploadpack.advertiseBundleURIs", "true"),
-        ("uploadpack.blobPackfileUri", ""),
+        ("uploadpack.blobPackfileUri", &uri),
         ("transfer.advertiseSID", "true"),
         ("transfer.advertiseObjectInfo", "true"),
         ("bundle.version", "1"),
@@ -281,8 +283,6 @@ pub fn liberal(lab: &Lab) {
     ] {
         lab.git("a.git", &["config", "--add", key, value]);
     }
-    // Whatever it is set to, `packfile-uris` is advertised; no object is named here.
-    lab.git("a.git", &["config", "--unset", "uploadpack.blobPackfileUri"]);
 }
 
 /// Filters, in a history with merges.
