@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use bstr::ByteSlice;
+use bstr::{BStr, ByteSlice};
 use gitwasi_wire::Oid;
 
 use super::fetch_args::FetchArgs;
@@ -122,12 +122,15 @@ async fn reachable<S: Storage>(walk: &mut Walk<'_, S>, client: &[Node]) -> Resul
     let repository = walk.repository;
     let config = repository.config();
     let hidden_too = config.allow_tip_sha1_in_want || config.allow_reachable_sha1_in_want;
-    if let Some(Resolved::Ref(head)) = repository.resolve_ref("HEAD".into()).await? {
+    let hidden = |name: &BStr| !hidden_too && is_hidden(name, &config.hide_refs);
+    if let Some(Resolved::Ref(head)) = repository.resolve_ref("HEAD".into()).await?
+        && !hidden("HEAD".into())
+    {
         range.exclude.extend(walk.peel_to_commit(&head.oid).await?.map(|(_, node)| node));
     }
     let mut refs = repository.refs(&[]).await?;
     while let Some(found) = refs.next().await? {
-        if hidden_too || !is_hidden(found.name.as_bstr(), &config.hide_refs) {
+        if !hidden(found.name.as_bstr()) {
             range.exclude.extend(walk.peel_to_commit(&found.oid).await?.map(|(_, node)| node));
         }
     }

@@ -69,9 +69,13 @@ cells! {
     hidden: &[Refs, V0],
     hidden_but_tips_allowed: &[Refs, V0, Odd],
     hidden_but_reachable_allowed: &[Refs, V0],
+    hidden_head: &[Refs, V0],
+    without_head: &[Refs, V0],
     broken: &[Refs, Packs],
     filters: &[Filters, Odd],
     filters_restricted: &[Filters],
+    filters_contradictory: &[Filters],
+    worktree_config: &[Odd],
     skewed_clocks: &[Packs, Depth],
 }
 

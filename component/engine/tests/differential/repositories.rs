@@ -247,6 +247,39 @@ pub fn hidden_but_reachable_allowed(lab: &Lab) {
     lab.git("a.git", &["config", "uploadpack.allowReachableSHA1InWant", "true"]);
 }
 
+/// HEAD points to what is hidden.
+pub fn hidden_head(lab: &Lab) {
+    merges(lab);
+    lab.git("a.git", &["config", "uploadpack.hideRefs", "refs/heads/main"]);
+}
+
+/// HEAD itself is hidden.
+pub fn without_head(lab: &Lab) {
+    merges(lab);
+    lab.git("a.git", &["config", "uploadpack.hideRefs", "HEAD"]);
+    lab.git("a.git", &["config", "--add", "uploadpack.hideRefs", "refs/heads"]);
+    lab.git("a.git", &["config", "--add", "uploadpack.hideRefs", "!refs/heads/side"]);
+}
+
+/// A part of the configuration is in a file of its own.
+pub fn worktree_config(lab: &Lab) {
+    linear(lab);
+    lab.git("a.git", &["config", "core.repositoryFormatVersion", "1"]);
+    lab.git("a.git", &["config", "uploadpack.allowFilter", "true"]);
+    lab.git("a.git", &["config", "extensions.worktreeConfig", "true"]);
+    let text = b"[uploadpack]\nallowFilter = false\nallowRefInWant\n";
+    support::write(&lab.path("a.git/config.worktree"), text);
+}
+
+/// A filter that is forbidden, and then a limit that allows it.
+pub fn filters_contradictory(lab: &Lab) {
+    linear(lab);
+    lab.git("a.git", &["config", "uploadpack.allowFilter", "true"]);
+    lab.git("a.git", &["config", "uploadpackfilter.tree.maxDepth", "2"]);
+    lab.git("a.git", &["config", "uploadpackfilter.tree.allow", "false"]);
+    lab.git("a.git", &["config", "uploadpackfilter.Blob:none.allow", "false"]);
+}
+
 pub fn broken(lab: &Lab) {
     merges(lab);
     let write = |name: &str, text: &str| {
