@@ -53,6 +53,10 @@ pub struct Limits {
     pub inflation: u64,
     /// `.gitmodules` and `.gitattributes` blobs that one pack's trees name.
     pub dotgit_blobs: usize,
+    /// Patterns of a sparse-checkout specification, each asked about each path.
+    pub sparse_patterns: usize,
+    /// Bytes of a path in a tree, where paths are built: a tree within itself has no end.
+    pub path_length: usize,
     /// Bytes of one request after its content coding was removed. What it asks for is bounded
     /// besides by `gitwasi_wire::upload_pack::RequestLimits`.
     pub request: usize,
@@ -83,6 +87,8 @@ impl Default for Limits {
             unpack_bytes: 16 << 20,
             inflation: 200,
             dotgit_blobs: 1 << 18,
+            sparse_patterns: 10_000,
+            path_length: 4096,
             request: 32 << 20,
         }
     }

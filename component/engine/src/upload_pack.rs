@@ -17,6 +17,7 @@ mod ls_refs;
 mod negotiate;
 mod object_info;
 mod output;
+mod select;
 mod send_pack;
 mod shallow;
 mod v0;

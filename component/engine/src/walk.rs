@@ -10,6 +10,7 @@ mod difference;
 mod objects;
 mod reach;
 mod set;
+mod sparse;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -20,6 +21,7 @@ use gitwasi_wire::Oid;
 pub(crate) use commits::Range;
 pub(crate) use objects::Selection;
 pub(crate) use set::{Node, ObjectSet};
+pub(crate) use sparse::{Places, Sparse};
 
 use crate::object::{Commit, Kind};
 use crate::odb::{CommitGraph, Location, Object};

@@ -51,7 +51,7 @@ pub(super) async fn info_refs<S: Storage>(
             text.extend_from_slice(suffix);
         };
         line(&found.oid, b"\n");
-        match found.peel(repository).await {
+        match odb.peel(&found.oid).await {
             Ok(Some(peeled)) => line(&peeled, b"^{}\n"),
             // The ref is told, and whoever follows it sees what is wrong.
             Ok(None) | Err(Error::Corrupt(_)) => {}

@@ -184,7 +184,7 @@ impl Ref {
         match self.peeled {
             Peeled::No => Ok(None),
             Peeled::To(oid) => Ok(Some(oid)),
-            Peeled::Unknown => repository.odb.peel(&self.oid).await,
+            Peeled::Unknown => repository.odb.peel_unverified(&self.oid).await,
         }
     }
 }

@@ -25,4 +25,30 @@ impl<S: Storage> Odb<S> {
         }
         Err(Error::LimitExceeded("tag_depth"))
     }
+
+    /// As [`Self::peel`], but takes a tag's word for what it points to, which may not be here. So
+    /// does git when it lists refs.
+    ///
+    /// # Limits
+    /// [`crate::Limits::tag_depth`].
+    pub(crate) async fn peel_unverified(&self, oid: &Oid) -> Result<Option<Oid>> {
+        let Some(location) = self.find(oid).await? else { return Ok(None) };
+        if self.header(oid, location).await?.0 != Kind::Tag {
+            return Ok(None);
+        }
+        let mut current = *oid;
+        for _ in 0..=self.engine.limits.tag_depth {
+            let Some(location) = self.find(&current).await? else { return Ok(None) };
+            let object = self.read_at(&current, location).await?;
+            if object.kind != Kind::Tag {
+                return Ok(None);
+            }
+            let tag = Tag::parse(&object.content, self.format)?;
+            current = tag.target;
+            if tag.kind != Kind::Tag {
+                return Ok(Some(current));
+            }
+        }
+        Err(Error::LimitExceeded("tag_depth"))
+    }
 }

@@ -39,7 +39,8 @@ pub enum LsRefsUnborn {
 /// What the engine reads of a repository's configuration.
 ///
 /// # Deviation
-/// Only the repository's own `config` counts: no system or user configuration, no includes.
+/// Only the repository's own `config` counts, and its `config.worktree`: no system or user
+/// configuration, no includes.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Config {
@@ -89,7 +90,13 @@ pub struct Config {
 impl Config {
     pub(super) async fn read<S: Storage>(engine: &Engine<S>, repository: &str) -> Result<Self> {
         let content = engine.read_small(&format!("{repository}/config")).await?.unwrap_or_default();
-        Self::parse(&content)
+        let mut entries = value::entries(&content)?;
+        if has_worktree_config(&entries)? {
+            let path = format!("{repository}/config.worktree");
+            let content = engine.read_small(&path).await?.unwrap_or_default();
+            entries.extend(value::entries(&content)?);
+        }
+        Self::from_entries(&entries)
     }
 
     /// Parses the content of a `config` file.
@@ -98,10 +105,13 @@ impl Config {
     /// [`Error::Corrupt`] when git could not read it either, [`Error::Unsupported`] for a
     /// repository format that this engine does not know.
     pub fn parse(content: &[u8]) -> Result<Self> {
-        let entries = value::entries(content)?;
-        let (object_format, ref_storage) = format(&entries)?;
+        Self::from_entries(&value::entries(content)?)
+    }
+
+    fn from_entries(entries: &[Entry]) -> Result<Self> {
+        let (object_format, ref_storage) = format(entries)?;
         let mut config = Self { object_format, ref_storage, ..Self::default() };
-        for entry in &entries {
+        for entry in entries {
             match (&*entry.section, &entry.subsection) {
                 ("http", None) => config.http.take(entry)?,
                 ("transfer", None) => config.transfer(entry)?,
@@ -235,14 +245,24 @@ fn format(entries: &[Entry]) -> Result<(ObjectFormat, RefStorage)> {
             ("refstorage", b"reftable") => ref_storage = RefStorage::Reftable,
             (
                 "noop" | "noop-v1" | "preciousobjects" | "partialclone" | "relativeworktrees"
-                | "compatobjectformat",
+                | "compatobjectformat" | "worktreeconfig",
                 _,
             ) => {}
-            ("worktreeconfig", _) if !entry.boolean()? => {}
             (name, _) => return Err(Error::Unsupported(format!("extensions.{name}"))),
         }
     }
     Ok((object_format, ref_storage))
+}
+
+/// Whether there is a second file, which git reads whatever the format's version is.
+fn has_worktree_config(entries: &[Entry]) -> Result<bool> {
+    let mut has = false;
+    for entry in entries {
+        if &*entry.section == "extensions" && entry.name == "worktreeconfig" {
+            has = entry.boolean()?;
+        }
+    }
+    Ok(has)
 }
 
 fn seconds(number: i64) -> Option<u32> {

@@ -109,7 +109,10 @@ impl FetchArgs {
     ) -> Result<Self> {
         let mut deepen_not = Vec::new();
         for name in &depth.not {
-            deepen_not.push(expand_ref(repository, name.as_bstr()).await?);
+            let oid = expand_ref(repository, name.as_bstr()).await?;
+            deepen_not.push(oid.ok_or_else(|| {
+                Error::Malformed(format!("git upload-pack: ambiguous deepen-not: {name}"))
+            })?);
         }
         let filter = match filter {
             Some(filter) => Filter::new(filter, repository.config())?,
@@ -150,8 +153,11 @@ async fn want_ref<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result
     }
 }
 
-/// Finds the one ref that a short name means.
-async fn expand_ref<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Oid> {
+/// Finds the one ref that a short name means; `None` if there is none, or more than one.
+pub(super) async fn expand_ref<S: Storage>(
+    repository: &Repository<S>,
+    name: &BStr,
+) -> Result<Option<Oid>> {
     let mut found = Vec::new();
     for (before, after) in [
         ("", ""),
@@ -167,7 +173,7 @@ async fn expand_ref<S: Storage>(repository: &Repository<S>, name: &BStr) -> Resu
         }
     }
     match found[..] {
-        [oid] => Ok(oid),
-        _ => Err(Error::Malformed(format!("git upload-pack: ambiguous deepen-not: {name}"))),
+        [oid] => Ok(Some(oid)),
+        _ => Ok(None),
     }
 }

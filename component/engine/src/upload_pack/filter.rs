@@ -2,6 +2,7 @@
 //!
 //! Spec: git-rev-list(1), "--filter=`<filter-spec>`"
 
+use bstr::BString;
 use gitwasi_wire::upload_pack as wire;
 
 use crate::object::Kind;
@@ -17,6 +18,9 @@ pub struct Filter {
     pub tree_depth: Option<u64>,
     /// Objects have to be of this kind.
     pub kind: Option<Kind>,
+    /// Blobs have to be on paths that all of these sparse-checkout specifications match; named as
+    /// a client names them.
+    pub(crate) sparse: Vec<BString>,
     /// Two kinds were asked for at once, which no object has.
     pub nothing: bool,
 }
@@ -30,8 +34,7 @@ impl Filter {
     /// What a client's filter asks for.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for what the repository does not allow, [`Error::Unsupported`] for
-    /// `sparse:oid`.
+    /// [`Error::Malformed`] for what the repository does not allow.
     pub(super) fn new(asked: &wire::Filter, config: &Config) -> Result<Self> {
         let mut filter = Self::default();
         filter.add(asked, config)?;
@@ -48,7 +51,7 @@ impl Filter {
             wire::Filter::TreeDepth(levels) => {
                 if let Some(most) = config.filter_tree_max_depth.filter(|most| levels > most) {
                     return Err(Error::Malformed(format!(
-                        "filter 'tree' not supported (maximum depth: {most}, but got: {levels})"
+                        "tree filter allows max depth {most}, but got {levels}"
                     )));
                 }
                 self.tree_depth = Some(self.tree_depth.map_or(*levels, |less| less.min(*levels)));
@@ -67,9 +70,7 @@ impl Filter {
                     self.add(part, config)?;
                 }
             }
-            wire::Filter::SparseOid(_) => {
-                return Err(Error::Unsupported("filter sparse:oid".into()));
-            }
+            wire::Filter::SparseOid(name) => self.sparse.push(name.clone()),
         }
         Ok(())
     }

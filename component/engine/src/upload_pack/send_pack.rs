@@ -10,10 +10,11 @@ use gitwasi_wire::side_band::{self, Band, SideBand};
 use super::alive::Signs;
 use super::fetch_args::FetchArgs;
 use super::output::{CHUNK, Output, Response};
+use super::select::select;
 use super::shallow::Plan;
 use crate::pack_writer::{self, PackOptions, PackSink};
 use crate::storage::Storage;
-use crate::walk::{Selection, Walk};
+use crate::walk::Walk;
 use crate::{Error, Result};
 
 /// Selects the objects and writes them.
@@ -45,7 +46,7 @@ pub(super) async fn send<S: Storage, O: Output>(
         open: None,
         clock: Clock { storage, keep_alive, puts: 0, flushed: storage.now() },
     };
-    if progress {
+    if progress && count > 0 {
         stream.progress(&format!(
             "Enumerating objects: {count}, done.\nCounting objects: 100% ({count}/{count}), done.\n"
         ));
@@ -64,25 +65,6 @@ pub(super) async fn send<S: Storage, O: Output>(
         ));
     }
     Ok(())
-}
-
-/// Selects what the wants reach and the client lacks.
-async fn select<S: Storage>(
-    walk: &mut Walk<'_, S>,
-    arguments: &FetchArgs,
-    plan: &Plan,
-) -> Result<Selection> {
-    let mut selection =
-        walk.select(&plan.wants, &plan.haves, plan.shallow, &arguments.filter).await?;
-    if arguments.include_tag {
-        let mut refs = walk.repository.refs(&["refs/tags/".into()]).await?;
-        while let Some(found) = refs.next().await? {
-            if found.peeled != crate::refs::Peeled::No {
-                walk.include_tag(&mut selection, &found.oid).await?;
-            }
-        }
-    }
-    Ok(selection)
 }
 
 /// Tells when bytes have been gathered for so long that they must go out, however few they are.

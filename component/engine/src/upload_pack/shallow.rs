@@ -4,14 +4,16 @@
 
 use std::collections::HashSet;
 
+use bstr::{BStr, ByteSlice};
 use gitwasi_wire::Oid;
 
 use super::fetch_args::FetchArgs;
-use super::malformed;
-use crate::Result;
+use crate::object::Kind;
+use crate::refs::{Resolved, is_hidden};
 use crate::storage::Storage;
 use crate::walk::depth::{Cut, INFINITE};
 use crate::walk::{Node, Range, Walk};
+use crate::{Error, Result};
 
 /// What to walk from and what to leave out.
 #[derive(Debug)]
@@ -56,11 +58,14 @@ impl Plan {
         for oid in &arguments.shallow {
             // Git too passes over what it does not have: the client may be shallow elsewhere.
             if let Some(node) = walk.find(oid).await? {
+                if walk.header(node).await?.0 != Kind::Commit {
+                    return Err(Error::Malformed(format!("invalid shallow object {oid}")));
+                }
                 client.push(node);
             }
         }
         let cut = if arguments.deepens() {
-            self.cut(walk, arguments, &client).await?
+            cut(walk, arguments, &client).await?
         } else {
             own_cuts(walk, arguments, &client, own).await?
         };
@@ -88,39 +93,50 @@ impl Plan {
         }
         Ok(lines)
     }
+}
 
-    async fn cut<S: Storage>(
-        &self,
-        walk: &mut Walk<'_, S>,
-        arguments: &FetchArgs,
-        client: &[Node],
-    ) -> Result<Cut> {
-        let heads = heads(walk, arguments).await?;
-        match arguments.depth {
-            // All of history is here: nothing has to be walked to know.
-            Some(INFINITE) if !walk.is_cut() => {
-                Ok(Cut { within: client.iter().copied().collect(), ..Cut::default() })
-            }
-            Some(depth) if arguments.deepen_relative => {
-                let reachable = self.reachable(walk, &heads, client).await?;
-                walk.cut_at_depth(&reachable, depth.saturating_add(1).min(INFINITE)).await
-            }
-            Some(depth) => walk.cut_at_depth(&heads, depth).await,
-            None => by_range(walk, arguments, heads).await,
+/// Where history is cut as the client asks for it.
+async fn cut<S: Storage>(
+    walk: &mut Walk<'_, S>,
+    arguments: &FetchArgs,
+    client: &[Node],
+) -> Result<Cut> {
+    let heads = heads(walk, arguments).await?;
+    match arguments.depth {
+        // All of history is here: nothing has to be walked to know.
+        Some(INFINITE) if !walk.is_cut() => {
+            Ok(Cut { within: client.iter().copied().collect(), ..Cut::default() })
+        }
+        Some(depth) if arguments.deepen_relative => {
+            let reachable = reachable(walk, client).await?;
+            walk.cut_at_depth(&reachable, depth.saturating_add(1).min(INFINITE)).await
+        }
+        Some(depth) => walk.cut_at_depth(&heads, depth).await,
+        None => by_range(walk, arguments, heads).await,
+    }
+}
+
+/// Those of the client's shallow commits that the refs reach which it may see.
+async fn reachable<S: Storage>(walk: &mut Walk<'_, S>, client: &[Node]) -> Result<Vec<Node>> {
+    let mut range = Range { include: client.to_vec(), ..Range::default() };
+    let repository = walk.repository;
+    let config = repository.config();
+    let hidden_too = config.allow_tip_sha1_in_want || config.allow_reachable_sha1_in_want;
+    let hidden = |name: &BStr| !hidden_too && is_hidden(name, &config.hide_refs);
+    if let Some(Resolved::Ref(head)) = repository.resolve_ref("HEAD".into()).await?
+        && !hidden("HEAD".into())
+    {
+        range.exclude.extend(walk.peel_to_commit(&head.oid).await?.map(|(_, node)| node));
+    }
+    let mut refs = repository.refs(&[]).await?;
+    while let Some(found) = refs.next().await? {
+        if !hidden(found.name.as_bstr()) {
+            range.exclude.extend(walk.peel_to_commit(&found.oid).await?.map(|(_, node)| node));
         }
     }
-
-    /// Those of the client's shallow commits that the wants reach.
-    async fn reachable<S: Storage>(
-        &self,
-        walk: &mut Walk<'_, S>,
-        heads: &[Node],
-        client: &[Node],
-    ) -> Result<Vec<Node>> {
-        let reached = walk.cut_at_depth(heads, INFINITE).await?;
-        let reached: HashSet<Node> = reached.within.into_iter().chain(reached.shallow).collect();
-        Ok(client.iter().copied().filter(|node| reached.contains(node)).collect())
-    }
+    let beyond = walk.limited(&range).await?;
+    let beyond: HashSet<Node> = beyond.commits.iter().map(|commit| commit.node).collect();
+    Ok(client.iter().copied().filter(|node| !beyond.contains(node)).collect())
 }
 
 /// The commits that are wanted.
@@ -155,17 +171,21 @@ async fn by_range<S: Storage>(
     arguments: &FetchArgs,
     heads: Vec<Node>,
 ) -> Result<Cut> {
-    let mut range = Range { include: heads, exclude: Vec::new(), since: arguments.deepen_since };
-    for oid in &arguments.deepen_not {
-        range.exclude.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node));
-    }
-    let found = walk.limited(&range).await?;
-    if found.commits.is_empty() {
-        return Err(malformed("no commits selected for shallow requests"));
+    let nodes = match arguments.deepen_since {
+        Some(since) if arguments.deepen_not.is_empty() => newer(walk, heads, since).await?,
+        since => {
+            let mut range = Range { include: heads, exclude: Vec::new(), since };
+            for oid in &arguments.deepen_not {
+                range.exclude.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node));
+            }
+            walk.limited(&range).await?.commits.iter().map(|commit| commit.node).collect()
+        }
+    };
+    if nodes.is_empty() {
+        return Err(Error::Malformed("no commits selected for shallow requests".into()));
     }
     let mut cut = Cut::default();
-    let nodes: HashSet<Node> = found.commits.iter().map(|commit| commit.node).collect();
-    for node in found.commits.iter().map(|commit| &commit.node) {
+    for node in &nodes {
         let mut border = false;
         for parent in walk.commit(*node).await?.parents {
             border |= match walk.find(&parent).await? {
@@ -180,4 +200,31 @@ async fn by_range<S: Storage>(
         }
     }
     Ok(cut)
+}
+
+/// The commits that are reached through none older than `since`. Git takes no commit for left out
+/// that is reached on another way, as it does where refs cut history: clocks may lie.
+async fn newer<S: Storage>(
+    walk: &mut Walk<'_, S>,
+    mut commits: Vec<Node>,
+    since: u64,
+) -> Result<HashSet<Node>> {
+    let mut found = HashSet::new();
+    while let Some(node) = commits.pop() {
+        if found.contains(&node) {
+            continue;
+        }
+        let commit = walk.commit(node).await?;
+        if commit.date < since {
+            continue;
+        }
+        if found.len() >= walk.repository.engine.limits.unpacked_objects {
+            return Err(Error::LimitExceeded("unpacked_objects"));
+        }
+        found.insert(node);
+        for parent in commit.parents {
+            commits.push(walk.require(&parent).await?);
+        }
+    }
+    Ok(found)
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use bstr::ByteSlice;
+use bstr::{BStr, ByteSlice};
 use gitwasi_wire::Oid;
 use gitwasi_wire::pkt_line;
 use gitwasi_wire::upload_pack::v0::{
@@ -17,7 +17,7 @@ use super::negotiate::Common;
 use super::output::{Output, Response};
 use super::shallow::{OwnCuts, Plan};
 use super::{malformed, send_pack};
-use crate::refs::is_hidden;
+use crate::refs::{Resolved, is_hidden};
 use crate::storage::Storage;
 use crate::walk::{Range, Walk};
 use crate::{Repository, Result};
@@ -71,13 +71,17 @@ async fn check_wants<S: Storage>(
     if config.allow_any_sha1_in_want {
         return Ok(());
     }
-    if let Some(crate::refs::Resolved::Ref(head)) = repository.resolve_ref("HEAD".into()).await? {
-        missing.remove(&head.oid);
-    }
+    let hidden = |name: &BStr| !hidden_too && is_hidden(name, &config.hide_refs);
     let mut tips = Vec::new();
+    if let Some(Resolved::Ref(head)) = repository.resolve_ref("HEAD".into()).await?
+        && !hidden("HEAD".into())
+    {
+        missing.remove(&head.oid);
+        tips.push(head.oid);
+    }
     let mut refs = repository.refs(&[]).await?;
     while let Some(found) = refs.next().await? {
-        if hidden_too || !is_hidden(found.name.as_bstr(), &config.hide_refs) {
+        if !hidden(found.name.as_bstr()) {
             missing.remove(&found.oid);
             if missing.is_empty() {
                 return Ok(());

@@ -7,8 +7,8 @@ use crate::storage::Storage;
 use crate::{Error, Result};
 
 impl<S: Storage> Walk<'_, S> {
-    /// Whether each of `from` reaches one of `targets`, without looking past commits that are
-    /// older than `oldest`, or that the commit-graph knows to reach none of them.
+    /// Whether each of `from` reaches one of `targets`, without looking past other commits that
+    /// are older than `oldest`, or that the commit-graph knows to reach none of them.
     ///
     /// # Limits
     /// [`crate::Limits::unpacked_objects`] commits.
@@ -49,7 +49,7 @@ impl<S: Storage> Walk<'_, S> {
                         None => None,
                     };
                     let beyond = least.zip(generation).is_some_and(|(least, own)| own <= least);
-                    if commit.date >= oldest && !beyond {
+                    if (commit.date >= oldest || node == *start) && !beyond {
                         for parent in commit.parents.iter().rev() {
                             next.extend(self.find(parent).await?);
                         }

@@ -1,0 +1,110 @@
+//! Our answers beside those of `git upload-pack`: every repository times every request.
+//!
+//! What has to be equal: advertisements, refs, acknowledgments, shallow lines, the texts of errors
+//! that git tells, and the objects in the pack, which has to index strictly where the client has
+//! what it says it has, and nothing else.
+
+#![allow(missing_docs, unreachable_pub)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod compare;
+mod random;
+mod repositories;
+mod requests;
+mod response;
+
+use compare::Subject;
+use requests::ALL;
+use requests::Topic::{self, Depth, Filters, Odd, Packs, Refs, V0};
+use support::Lab;
+
+macro_rules! cells {
+    ($($repository:ident: $topics:expr,)*) => {
+        $(
+            #[test]
+            fn $repository() {
+                compare_all(stringify!($repository), repositories::$repository, $topics);
+            }
+        )*
+    };
+}
+
+fn compare_all(name: &str, make: fn(&Lab), topics: &[Topic]) {
+    let lab = Lab::new();
+    make(&lab);
+    let subject = Subject::new(&lab, name);
+    subject.advertisements();
+    for topic in topics {
+        for request in requests::about(*topic) {
+            subject.compare(&request);
+        }
+    }
+    subject.finish();
+}
+
+cells! {
+    linear: ALL,
+    liberal: ALL,
+    merges: &[Packs, Depth, V0],
+    octopus: &[Packs, Depth],
+    many_tags: &[Refs, Packs],
+    chains_of_tags: &[Refs, Packs],
+    two_thousand_refs: &[Refs, Packs],
+    packed_and_loose: &[Packs],
+    several_packs: &[Packs],
+    multi_pack_index: &[Packs],
+    multi_pack_bitmap: &[Packs, Depth],
+    pack_bitmap: &[Packs, Depth],
+    commit_graph: &[Packs, Depth],
+    commit_graph_chain: &[Packs, Depth],
+    alternates: &[Packs],
+    shallow: &[Refs, Packs, Depth, V0],
+    sha256: &[Refs, Packs, V0],
+    empty: ALL,
+    empty_silent: &[Refs],
+    unborn_head: &[Refs, V0],
+    detached_head: &[Refs, V0],
+    hidden: &[Refs, V0],
+    hidden_but_tips_allowed: &[Refs, V0, Odd],
+    hidden_but_reachable_allowed: &[Refs, V0],
+    hidden_head: &[Refs, V0],
+    without_head: &[Refs, V0],
+    broken: &[Refs, Packs],
+    filters: &[Filters, Odd],
+    filters_restricted: &[Filters],
+    filters_contradictory: &[Filters],
+    worktree_config: &[Odd],
+    skewed_clocks: &[Packs, Depth],
+}
+
+/// Seeds that are always tried; `GITWASI_SEED` names another one.
+const SEEDS: std::ops::Range<u64> = 0..8;
+
+#[test]
+fn repositories_and_requests_made_by_chance() {
+    let named = std::env::var("GITWASI_SEED").ok().and_then(|seed| seed.parse().ok());
+    let all = std::env::var("GITWASI_SEEDS").ok().and_then(|count| count.parse().ok());
+    let seeds = all.map_or(SEEDS, |count: u64| 0..count);
+    for seed in named.map_or(seeds, |seed: u64| seed..seed + 1) {
+        let lab = Lab::new();
+        let mut random = random::Random::new(seed);
+        let commits = random::repository(&lab, &mut random);
+        let refs = lab.git("a.git", &["for-each-ref", "--format=%(objectname)"]);
+        let refs: Vec<String> = refs.lines().map(str::to_owned).collect();
+        let name = format!("seed {seed}");
+        let mut subject = Subject::new(&lab, &name);
+        subject.has_copies = true;
+        subject.know(commits.iter().chain(&refs));
+        subject.advertisements();
+        let specification = b"d0/\n*/e1/\n!f2\n/d2/*/f0\n";
+        let hash = ["hash-object", "-w", "--stdin"];
+        let sparse = lab.git_with("a.git", &hash, specification, &[]).stdout;
+        let sparse = String::from_utf8(sparse).expect("an oid");
+        for _ in 0..20 {
+            subject.compare(&random::request(&mut random, &commits, &refs, sparse.trim()));
+        }
+        subject.finish();
+    }
+}
