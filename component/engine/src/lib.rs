@@ -20,6 +20,7 @@ mod limits;
 pub mod object;
 pub mod odb;
 mod pack_writer;
+mod quick_hash;
 pub mod refs;
 pub mod repository;
 pub mod storage;

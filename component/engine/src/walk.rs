@@ -10,6 +10,7 @@ mod difference;
 mod objects;
 mod reach;
 mod set;
+mod tree_delta;
 
 use std::collections::{HashMap, HashSet};
 
