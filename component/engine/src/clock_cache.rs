@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use crate::quick_hash::QuickState;
+
 /// Values by key within a bound of bytes; second chance decides what is forgotten.
 #[derive(Debug)]
 pub(crate) struct ClockCache<K, V> {
     limit: usize,
     bytes: usize,
     slots: Vec<Slot<K, V>>,
-    index: HashMap<K, usize>,
+    index: HashMap<K, usize, QuickState>,
     hand: usize,
 }
 
@@ -24,7 +26,7 @@ struct Slot<K, V> {
 impl<K: Copy + Eq + Hash, V: Clone> ClockCache<K, V> {
     /// An empty cache that holds at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, bytes: 0, slots: Vec::new(), index: HashMap::new(), hand: 0 }
+        Self { limit, bytes: 0, slots: Vec::new(), index: HashMap::default(), hand: 0 }
     }
 
     /// A value that is still there.

@@ -1,4 +1,4 @@
-//! Refs: loose files merged over `packed-refs`, symbolic refs, HEAD, hidden refs.
+//! Refs: loose files merged over `packed-refs`, or reftables; symbolic refs, HEAD, hidden refs.
 //!
 //! Spec: gitrepository-layout(5), "refs", "packed-refs", "HEAD"; git-pack-refs(1)
 
@@ -8,6 +8,7 @@ mod iterate;
 mod loose;
 mod packed;
 mod peel;
+mod reftable;
 mod selector;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -18,8 +19,7 @@ pub use iterate::{PeeledHex, RefIter, RefLine};
 
 use crate::repository::RefStorage;
 use crate::storage::Storage;
-use crate::{Error, Repository, Result};
-use packed::PackedRefs;
+use crate::{Repository, Result};
 pub(crate) use packed::SoundRefs;
 
 /// What a ref holds.
@@ -70,24 +70,23 @@ impl<S: Storage> Repository<S> {
     /// # Limits
     /// [`crate::Limits::symref_depth`]; past it the ref counts as broken, as in git.
     pub async fn resolve_ref(&self, name: &BStr) -> Result<Option<Resolved>> {
-        self.require_files()?;
         let mut current = name.to_owned();
         for _ in 0..=self.engine.limits.symref_depth {
-            let (target, peeled) = match loose::read(self, current.as_bstr()).await? {
-                loose::Loose::Target(target) => (Some(target), Peeled::Unknown),
-                loose::Loose::Broken => return Ok(None),
-                loose::Loose::Absent => {
-                    // Opened after the look at the file, never before: git moves refs in here and
-                    // then removes the file.
-                    match PackedRefs::open(self).await? {
-                        Some(packed) => match packed.find(current.as_bstr()).await? {
-                            Some((oid, peeled)) => (Some(Target::Direct(oid)), peeled),
-                            None => (None, Peeled::Unknown),
-                        },
-                        None => (None, Peeled::Unknown),
+            let found = match self.config.ref_storage {
+                RefStorage::Files => match files::find(self, current.as_bstr()).await? {
+                    files::Found::Ref(target, peeled) => Some((target, peeled)),
+                    files::Found::Absent => None,
+                    files::Found::Broken => return Ok(None),
+                },
+                RefStorage::Reftable => match reftable::find(self, current.as_bstr()).await? {
+                    Some((Target::Symbolic(target), _)) if !is_valid_name(target.as_bstr()) => {
+                        return Ok(None);
                     }
-                }
+                    found => found,
+                },
             };
+            let (target, peeled) = found.unzip();
+            let peeled = peeled.unwrap_or(Peeled::Unknown);
             let symbolic = current != name;
             match target {
                 Some(Target::Direct(oid)) => {
@@ -120,17 +119,7 @@ impl<S: Storage> Repository<S> {
         prefixes: &[BString],
         hidden: &[BString],
     ) -> Result<RefIter<'_, S>> {
-        self.require_files()?;
         RefIter::new(self, prefixes, hidden).await
-    }
-
-    fn require_files(&self) -> Result<()> {
-        match self.config.ref_storage {
-            RefStorage::Files => Ok(()),
-            RefStorage::Reftable => {
-                Err(Error::Unsupported("extensions.refStorage = reftable".into()))
-            }
-        }
     }
 }
 

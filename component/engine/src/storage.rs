@@ -5,6 +5,7 @@
 
 mod block_cache;
 mod file;
+pub mod memory;
 pub mod native;
 mod write;
 

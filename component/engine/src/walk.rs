@@ -11,6 +11,7 @@ mod objects;
 mod reach;
 mod set;
 mod sparse;
+mod tree_delta;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};

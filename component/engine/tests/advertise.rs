@@ -272,3 +272,56 @@ fn packed_refs_that_git_refuses_are_refused() {
         assert!(outcome.is_err(), "{bad}");
     }
 }
+
+#[test]
+fn reftables_of_every_shape() {
+    let lab = Lab::new();
+    for (format, block_size, refs) in [
+        ("sha1", "", 40),
+        ("sha256", "", 300),
+        ("sha1", "512", 4000),
+        ("sha1", "", 6000),
+        ("sha1", "16000000", 900),
+    ] {
+        let name = &format!("{format}-{block_size}-{refs}.git");
+        lab.history(name, 30, &[&format!("--object-format={format}"), "--ref-format=reftable"]);
+        same(&lab, name);
+        if !block_size.is_empty() {
+            lab.git(name, &["config", "reftable.blockSize", block_size]);
+        }
+        let commit = lab.git(name, &["rev-parse", "main"]);
+        let tag = lab.git(name, &["rev-parse", "v7"]);
+        let mut input = String::new();
+        for number in 0..refs {
+            let oid = if number % 3 == 0 { &tag } else { &commit };
+            let folder = ["tags", "heads", "pull/deep/er"][number % 3];
+            input.push_str(&format!("create refs/{folder}/x{number} {oid}\n"));
+        }
+        lab.git_with(name, &["update-ref", "--stdin"], input.as_bytes(), &[]);
+        same(&lab, name);
+        // Stacked: changed, deleted, made again, symbolic.
+        lab.git(name, &["config", "reftable.geometricFactor", "0"]);
+        let env = [("GIT_TEST_REFTABLE_AUTOCOMPACTION", "false")];
+        for args in [
+            &["update-ref", "refs/heads/x1", "main~1"][..],
+            &["update-ref", "-d", "refs/tags/x3"],
+            &["update-ref", "-d", "refs/heads/x4"],
+            &["update-ref", "refs/heads/x4", "main~2"],
+            &["symbolic-ref", "refs/heads/alias", "refs/heads/x4"],
+            &["symbolic-ref", "refs/heads/broken", "refs/heads/nowhere"],
+            &["update-ref", "-d", "refs/pull/deep/er/x2"],
+        ] {
+            let output = lab.git_with(name, args, b"", &env);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let tables = std::fs::read_to_string(lab.path(name).join("reftable/tables.list"));
+        assert!(tables.expect("a list").lines().count() > 2);
+        same(&lab, name);
+        lab.git(name, &["config", "transfer.hideRefs", "refs/pull"]);
+        same(&lab, name);
+        lab.git(name, &["pack-refs", "--all"]);
+        same(&lab, name);
+        lab.git(name, &["update-ref", "--no-deref", "HEAD", &commit]);
+        same(&lab, name);
+    }
+}

@@ -66,6 +66,22 @@ impl<S: Storage> Odb<S> {
         self.resolve(pack, offset).await
     }
 
+    /// The object that this one is stored as a delta to, and its position, if its content is at
+    /// hand.
+    pub(crate) async fn base_at_hand(&self, pack: u32, pos: u32) -> Result<Option<(u32, Object)>> {
+        let pack = self.pack(pack);
+        let idx = pack.idx(self).await?;
+        let entry = pack.entry(self, idx.offset_at(pos).await?).await?;
+        let EntryKind::OfsDelta(base) = entry.kind else { return Ok(None) };
+        let Some((kind, content)) = self.engine.bases.find(pack.data(self).await?.id(), base)
+        else {
+            return Ok(None);
+        };
+        let rev = pack.rev(self).await?;
+        let Some(place) = rev.place_of(idx, base).await? else { return Ok(None) };
+        Ok(Some((rev.checked_pos(idx, place).await?, Object { kind, content })))
+    }
+
     /// What an object is and how large, without its content.
     pub async fn header(&self, oid: &Oid, location: Location) -> Result<(Kind, u64)> {
         let (pack, pos) = match location {

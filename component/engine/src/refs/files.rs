@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::vec;
 
-use bstr::{BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::packed::{PackedRefs, Stop};
 use super::selector::{Judgement, Selector};
@@ -63,6 +63,29 @@ impl<S: Storage> FilesIter<S> {
         self.passed = Some(name);
         Ok(true)
     }
+}
+
+/// What is there of a name.
+#[derive(Debug)]
+pub(super) enum Found {
+    Ref(Target, Peeled),
+    Absent,
+    /// A file that holds no ref.
+    Broken,
+}
+
+/// Looks for a name among loose refs, then in `packed-refs`.
+pub(super) async fn find<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Found> {
+    match loose::read(repository, name).await? {
+        loose::Loose::Target(target) => return Ok(Found::Ref(target, Peeled::Unknown)),
+        loose::Loose::Broken => return Ok(Found::Broken),
+        loose::Loose::Absent => {}
+    }
+    // Opened after the look at the file, never before: git moves refs in here and then removes
+    // the file.
+    let Some(packed) = PackedRefs::open(repository).await? else { return Ok(Found::Absent) };
+    let found = packed.find(name).await?;
+    Ok(found.map_or(Found::Absent, |(oid, peeled)| Found::Ref(Target::Direct(oid), peeled)))
 }
 
 /// Reads a ref that had a file when the directory was listed; `None` if it leads nowhere.

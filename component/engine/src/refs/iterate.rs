@@ -6,9 +6,11 @@ use bstr::{BStr, BString};
 use gitwasi_wire::Oid;
 
 use super::files::FilesIter;
+use super::reftable::ReftableIter;
 use super::selector::Selector;
 use super::{Peeled, Ref};
 use crate::hex;
+use crate::repository::RefStorage;
 use crate::storage::Storage;
 use crate::{Error, Repository, Result};
 
@@ -17,11 +19,18 @@ use crate::{Error, Repository, Result};
 pub struct RefIter<'a, S: Storage> {
     repository: &'a Repository<S>,
     selector: Selector,
-    files: Option<FilesIter<S>>,
+    stored: Stored<S>,
     ended: bool,
     /// Refs that [`Self::next`] has ahead.
     ahead: VecDeque<Ref>,
     seen: usize,
+}
+
+/// Refs of either kind of storage.
+#[derive(Debug)]
+enum Stored<S: Storage> {
+    Files(FilesIter<S>),
+    Reftable(ReftableIter<S>),
 }
 
 /// A ref as it goes onto the wire: nothing of it is copied. Oids are lower-case hex digits.
@@ -56,9 +65,13 @@ impl<'a, S: Storage> RefIter<'a, S> {
     ) -> Result<Self> {
         let mut selector = Selector::new(prefixes);
         selector.hide(hidden);
-        let files = FilesIter::new(repository, &selector).await?;
-        let ahead = VecDeque::new();
-        Ok(Self { repository, selector, files: Some(files), ended: false, ahead, seen: 0 })
+        let stored = match repository.config.ref_storage {
+            RefStorage::Files => Stored::Files(FilesIter::new(repository, &selector).await?),
+            RefStorage::Reftable => {
+                Stored::Reftable(ReftableIter::seek(repository, selector.first()).await?)
+            }
+        };
+        Ok(Self { repository, selector, stored, ended: false, ahead: VecDeque::new(), seen: 0 })
     }
 
     /// Hands some more refs to `take`, as many as can be had without waiting; false when there
@@ -81,11 +94,10 @@ impl<'a, S: Storage> RefIter<'a, S> {
             self.seen += 1;
             if self.seen > limit { Err(Error::LimitExceeded("refs")) } else { take(line) }
         };
-        let more = match &mut self.files {
-            Some(files) => {
-                files.lines(self.repository, &mut self.selector, peel, &mut count).await?
-            }
-            None => false,
+        let (repository, selector) = (self.repository, &mut self.selector);
+        let more = match &mut self.stored {
+            Stored::Files(files) => files.lines(repository, selector, peel, &mut count).await?,
+            Stored::Reftable(refs) => refs.lines(repository, selector, peel, &mut count).await?,
         };
         self.ended = !more;
         // Some twenty of them a microsecond.

@@ -22,27 +22,17 @@ struct Reached {
 impl<S: Storage> Walk<'_, S> {
     /// Selects what `wants` reach and `haves` do not; false, and nothing was selected, when there
     /// are no bitmaps that help.
-    ///
-    /// `commits` is how many commits are to be sent if that is known; a few are found sooner
-    /// without bitmaps.
     pub(super) async fn select_by_bitmaps(
         &mut self,
         selection: &mut Selection,
         wants: &[Node],
         haves: &[Node],
         filter: &Filter,
-        commits: Option<usize>,
     ) -> Result<bool> {
-        let no_blobs = *filter == Filter { blob_limit: Some(0), ..Filter::default() };
-        if self.is_cut() || !no_blobs && *filter != Filter::default() {
+        if !self.takes_bitmaps(filter) {
             return Ok(false);
         }
-        let odb = &self.repository.odb;
-        let Some(view) = odb.bitmaps().await? else { return Ok(false) };
-        let objects = view.bitmaps.objects() as usize;
-        if commits.is_some_and(|commits| commits.saturating_mul(OBJECTS_PER_COMMIT) < objects) {
-            return Ok(false);
-        }
+        let Some(view) = self.repository.odb.bitmaps().await? else { return Ok(false) };
         let had = self.reach(&view, haves, None).await?;
         self.insert(&view, &had.bits, &mut selection.had).await?;
         for node in &had.walked {
@@ -56,7 +46,7 @@ impl<S: Storage> Walk<'_, S> {
         for (bits, had) in reached.bits.iter_mut().zip(&had.bits) {
             *bits &= !had;
         }
-        if no_blobs {
+        if *filter == no_blobs() {
             view.bitmaps.remove(Kind::Blob, &mut reached.bits).await?;
         }
         self.insert(&view, &reached.bits, &mut selection.wanted).await?;
@@ -69,6 +59,21 @@ impl<S: Storage> Walk<'_, S> {
             self.include_tree(selection, &tree_id, filter, false).await?;
         }
         Ok(true)
+    }
+
+    /// Commits up to which a range is walked sooner than bitmaps are read; `None` if there are
+    /// none that help.
+    pub(super) async fn few_commits(&self, filter: &Filter) -> Result<Option<usize>> {
+        if !self.takes_bitmaps(filter) {
+            return Ok(None);
+        }
+        let view = self.repository.odb.bitmaps().await?;
+        Ok(view.map(|view| view.bitmaps.objects() as usize / OBJECTS_PER_COMMIT))
+    }
+
+    /// Whether history is whole, and all of it or all but blobs is asked for.
+    fn takes_bitmaps(&self, filter: &Filter) -> bool {
+        !self.is_cut() && (*filter == Filter::default() || *filter == no_blobs())
     }
 
     /// What `commits` reach, without going past those in `stop`.
@@ -130,4 +135,8 @@ impl<S: Storage> Walk<'_, S> {
         }
         Ok(())
     }
+}
+
+fn no_blobs() -> Filter {
+    Filter { blob_limit: Some(0), ..Filter::default() }
 }

@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use gitwasi_wire::Oid;
 
 use super::{Node, Walk};
+use crate::quick_hash::QuickState;
 use crate::storage::Storage;
 use crate::{Error, Result};
 
@@ -53,7 +54,7 @@ struct Seen {
 #[derive(Debug, Default)]
 struct State {
     seen: Vec<Seen>,
-    index: HashMap<Node, u32>,
+    index: HashMap<Node, u32, QuickState>,
     queue: BinaryHeap<(u64, std::cmp::Reverse<u32>)>,
     /// Commits in the queue that are still in the range.
     interesting: usize,
@@ -66,6 +67,17 @@ impl<S: Storage> Walk<'_, S> {
     /// [`crate::Limits::unpacked_objects`] commits, those outside that had to be looked at
     /// included.
     pub(crate) async fn limited(&mut self, range: &Range) -> Result<Limited> {
+        let limited = self.limited_to(range, usize::MAX).await?;
+        Ok(limited.unwrap_or_default())
+    }
+
+    /// As [`Self::limited`]; `None` when more than `most` commits were found that may be in the
+    /// range.
+    pub(super) async fn limited_to(
+        &mut self,
+        range: &Range,
+        most: usize,
+    ) -> Result<Option<Limited>> {
         let mut state = State::default();
         for node in &range.exclude {
             self.meet(&mut state, *node, UNINTERESTING, range).await?;
@@ -89,6 +101,9 @@ impl<S: Storage> Walk<'_, S> {
                 state.interesting -= 1;
                 oldest = date;
                 found.push(number);
+                if found.len() > most {
+                    return Ok(None);
+                }
             } else if state.interesting == 0 {
                 let front = state.queue.peek().map(|(date, _)| *date);
                 slop = if front.is_some_and(|front| front >= oldest) { SLOP } else { slop - 1 };
@@ -99,7 +114,7 @@ impl<S: Storage> Walk<'_, S> {
                 slop = SLOP;
             }
         }
-        Ok(state.result(&found))
+        Ok(Some(state.result(&found)))
     }
 
     async fn meet(

@@ -1,12 +1,15 @@
 //! Which objects a fetch needs: what the wants reach less what the client has.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use gitwasi_wire::Oid;
 
 use super::commits::Limited;
-use super::{Node, ObjectSet, Range, Walk};
+use super::tree_delta::changed;
+use super::{Node, ObjectSet, Range as CommitRange, Walk};
 use crate::object::{EntryMode, Kind, Tag, Tree};
+use crate::odb::Object;
 use crate::storage::Storage;
 use crate::upload_pack::Filter;
 use crate::{Error, Result};
@@ -22,7 +25,12 @@ pub(crate) struct Selection {
     depths: HashMap<Node, u64>,
     /// Objects walked but not sent, because of the filter.
     passed: ObjectSet,
+    /// Whether all that a tree reaches is selected when the tree is, now or before the end.
+    whole_trees: bool,
 }
+
+/// Bytes of a tree up to which it is gone through rather than compared with its base.
+const SMALL_TREE: usize = 150;
 
 impl<S: Storage> Walk<'_, S> {
     /// Selects what `wants` reach and `haves` do not.
@@ -40,7 +48,7 @@ impl<S: Storage> Walk<'_, S> {
         filter: &Filter,
     ) -> Result<Selection> {
         let mut selection = Selection::default();
-        let mut range = Range::default();
+        let mut range = CommitRange::default();
         let mut tips = Vec::new();
         for oid in haves {
             match self.peel_to_commit(oid).await? {
@@ -59,14 +67,19 @@ impl<S: Storage> Walk<'_, S> {
                 selection.wanted.insert(node);
             }
         } else {
-            let limited = self.limited(&range).await?;
             let (wants, haves) = (&range.include, &range.exclude);
-            let commits = Some(limited.commits.len());
-            if !all_edges
-                && self.select_by_bitmaps(&mut selection, wants, haves, filter, commits).await?
-            {
-                return self.select_tips(selection, tips, filter).await;
+            let mut few = None;
+            if !all_edges && let Some(most) = self.few_commits(filter).await? {
+                few = self.limited_to(&range, most).await?;
+                if few.is_none() {
+                    self.select_by_bitmaps(&mut selection, wants, haves, filter).await?;
+                    return self.select_tips(selection, tips, filter).await;
+                }
             }
+            let limited = match few {
+                Some(few) => few,
+                None => self.limited(&range).await?,
+            };
             for commit in &limited.commits {
                 if filter.sends(Kind::Commit) || range.include.contains(&commit.node) {
                     selection.wanted.insert(commit.node);
@@ -133,7 +146,7 @@ impl<S: Storage> Walk<'_, S> {
         &mut self,
         selection: &mut Selection,
         oid: &Oid,
-        range: &mut Range,
+        range: &mut CommitRange,
         tips: &mut Vec<(Oid, Kind)>,
     ) -> Result<()> {
         let mut current = *oid;
@@ -179,9 +192,10 @@ impl<S: Storage> Walk<'_, S> {
         mut commits: Vec<Node>,
         filter: &Filter,
     ) -> Result<()> {
-        if self.select_by_bitmaps(selection, &commits, &[], filter, None).await? {
+        if self.select_by_bitmaps(selection, &commits, &[], filter).await? {
             return Ok(());
         }
+        selection.whole_trees = true;
         commits.reverse();
         while let Some(node) = commits.pop() {
             let new = if filter.sends(Kind::Commit) {
@@ -208,7 +222,7 @@ impl<S: Storage> Walk<'_, S> {
         &mut self,
         selection: &mut Selection,
         limited: &Limited,
-        range: &Range,
+        range: &CommitRange,
         all_edges: bool,
     ) -> Result<()> {
         for node in range.exclude.iter().filter(|_| all_edges) {
@@ -280,7 +294,8 @@ impl<S: Storage> Walk<'_, S> {
             if filter.tree_depth.is_some_and(|limit| depth >= limit) {
                 continue;
             }
-            for entry in Tree::new(&object.content, format) {
+            let new = self.new_in_tree(selection, node, &object, filter).await?;
+            for entry in Tree::new(&object.content[new], format) {
                 let entry = entry?;
                 match entry.mode {
                     EntryMode::Submodule => {}
@@ -295,6 +310,31 @@ impl<S: Storage> Walk<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// The part of a tree that has to be looked at. What it has in common with the base that it
+    /// is stored as a delta to was met there, if the walk goes by trees as a whole.
+    async fn new_in_tree(
+        &self,
+        selection: &Selection,
+        node: Node,
+        tree: &Object,
+        filter: &Filter,
+    ) -> Result<Range<usize>> {
+        let all = 0..tree.content.len();
+        let by_whole_trees = selection.whole_trees && filter.tree_depth.is_none();
+        if !by_whole_trees || node.as_loose().is_some() || all.len() < SMALL_TREE {
+            return Ok(all);
+        }
+        let found = self.repository.odb.base_at_hand(node.pack(), node.pos()).await?;
+        let Some((pos, base)) = found else { return Ok(all) };
+        let seen = Node::packed(node.pack(), pos);
+        let seen = selection.wanted.contains(seen) || selection.passed.contains(seen);
+        if !seen || base.kind != Kind::Tree {
+            return Ok(all);
+        }
+        let oid_len = self.repository.object_format().oid_len();
+        Ok(changed(&tree.content, &base.content, oid_len).unwrap_or(all))
     }
 
     pub(super) async fn include_blob(
