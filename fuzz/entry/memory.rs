@@ -125,6 +125,16 @@ impl WriteStorage for Memory {
     async fn sync_directory(&self, _path: &str) -> Result<(), StorageError> {
         Ok(())
     }
+
+    fn now(&self) -> u64 {
+        0
+    }
+
+    fn random(&self) -> u64 {
+        self.0.borrow().len() as u64
+    }
+
+    async fn pause(&self, _milliseconds: u64) {}
 }
 
 impl StorageFile for MemoryFile {
