@@ -235,6 +235,7 @@ pub async fn receive<S: WriteStorage>(
         inspector: &mut inspector,
         loose,
         resolved: 0,
+        inflated: 0,
     };
     resolver.compare_large(&unpacked.to_compare).await?;
     resolver.write_whole().await?;
@@ -260,6 +261,7 @@ pub async fn receive<S: WriteStorage>(
         spool.remove().await?;
         Stored::Nothing
     } else {
+        unique(&entries, &order)?;
         let count = (added > 0).then_some(entries.len());
         let trailer = spool.finish(count, unpacked.checksum, Hasher::new(format)).await?;
         let checksum = Oid::from_bytes(&trailer).ok_or_else(|| Error::corrupt("a checksum"))?;
@@ -273,6 +275,19 @@ pub async fn receive<S: WriteStorage>(
         Stored::Pack { checksum }
     };
     Ok(Received { stored, bytes, objects })
+}
+
+/// Refuses packs that hold an object twice, as `git index-pack --strict` does: they are a burden
+/// to whoever reads them.
+fn unique(entries: &entries::Entries, order: &[u32]) -> Result<()> {
+    let twice = order.windows(2).find(|two| entries.oid_bytes(two[0]) == entries.oid_bytes(two[1]));
+    match twice {
+        Some(two) => Err(Error::Malformed(format!(
+            "The same object {} appears twice in the pack",
+            entries.oid(two[0])
+        ))),
+        None => Ok(()),
+    }
 }
 
 impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {

@@ -51,6 +51,9 @@ pub struct Limits {
     /// Bytes that the objects of one pack may inflate to for each byte of the pack, beyond
     /// [`Self::object_size`]. Deflate itself goes up to about 1,000.
     pub inflation: u64,
+    /// Bytes that the deltas of one pack may come to for each byte of the pack, beyond 64 times
+    /// [`Self::object_size`]. Large directories are what comes near it.
+    pub delta_inflation: u64,
     /// `.gitmodules` and `.gitattributes` blobs that one pack's trees name.
     pub dotgit_blobs: usize,
     /// Patterns of a sparse-checkout specification, each asked about each path.
@@ -86,6 +89,7 @@ impl Default for Limits {
             spool: 1 << 20,
             unpack_bytes: 16 << 20,
             inflation: 200,
+            delta_inflation: 5000,
             dotgit_blobs: 1 << 18,
             sparse_patterns: 10_000,
             path_length: 4096,

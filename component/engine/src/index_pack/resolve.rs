@@ -26,6 +26,9 @@ use crate::odb::apply_delta;
 use crate::storage::WriteStorage;
 use crate::{Error, Result};
 
+/// How many objects as large as they may be deltas come to in any pack.
+const FREE_INFLATION: u64 = 64;
+
 /// The second pass.
 pub(super) struct Resolver<'a, 'r, S: WriteStorage, O> {
     pub(super) entries: Entries,
@@ -38,6 +41,8 @@ pub(super) struct Resolver<'a, 'r, S: WriteStorage, O> {
     /// Where objects go that become loose.
     pub(super) loose: Option<LooseWriter<'r, S>>,
     pub(super) resolved: u32,
+    /// Bytes that deltas came to.
+    pub(super) inflated: u64,
 }
 
 /// A base whose deltas are being resolved.
@@ -138,14 +143,20 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
                 self.inflate(entry, &head).await?
             }
         };
-        let limit = self.inspector.engine().limits.object_size;
-        let content = match apply_delta(base, &delta, limit) {
+        let limits = &self.inspector.engine().limits;
+        let content = match apply_delta(base, &delta, limits.object_size) {
             Ok(content) => content,
             Err(Error::Corrupt(_)) => {
                 return Err(bad_object(self.entries.offset(entry), "failed to apply delta"));
             }
             Err(error) => return Err(error),
         };
+        self.inflated += content.len() as u64;
+        let free = limits.object_size.saturating_mul(FREE_INFLATION);
+        let allowed = limits.delta_inflation.saturating_mul(self.spool.len());
+        if self.inflated > free.saturating_add(allowed) {
+            return Err(Error::LimitExceeded("delta_inflation"));
+        }
         self.inspector.engine().worked(content.len() as u64 / 256 + 1).await;
         Ok(Rc::new(content))
     }

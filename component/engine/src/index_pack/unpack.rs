@@ -178,12 +178,9 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         loop {
             self.scratch.clear();
             self.scratch.reserve(PIECE);
-            let ended = self.step(offset, &mut inflater, crc).await?;
+            let ended = self.step(offset, head.size - size, &mut inflater, crc).await?;
             hasher.update(&self.scratch);
             size += self.scratch.len() as u64;
-            if size > head.size {
-                return Err(bad_object(offset, "inflate returned -5"));
-            }
             if ended {
                 break;
             }
@@ -213,10 +210,8 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
                 let more = (size + 1 - self.scratch.len() as u64).min(MAX_RESERVE);
                 self.scratch.reserve_exact(more as usize);
             }
-            let ended = self.step(offset, &mut inflater, crc).await?;
-            if self.scratch.len() as u64 > size {
-                return Err(bad_object(offset, "inflate returned -5"));
-            }
+            let left = size - self.scratch.len() as u64;
+            let ended = self.step(offset, left, &mut inflater, crc).await?;
             if ended {
                 break;
             }
@@ -229,10 +224,12 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         }
     }
 
-    /// Inflates some of what is there into the room that `scratch` has; whether the stream ended.
+    /// Inflates some of what is there into the room that `scratch` has, `left` bytes at most;
+    /// whether the stream ended.
     async fn step(
         &mut self,
         offset: u64,
+        left: u64,
         inflater: &mut flate2::Decompress,
         crc: &mut flate2::Crc,
     ) -> Result<bool> {
@@ -240,12 +237,15 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
             self.input.more(self.spool).await?;
         }
         let before = self.scratch.len();
-        let progress = InflatePool::step(inflater, self.input.available(), &mut self.scratch)
-            .map_err(|_| bad_object(offset, "inflate returned -3"))?;
+        let progress = InflatePool::step(inflater, self.input.available(), &mut self.scratch);
+        let produced = (self.scratch.len() - before) as u64;
+        if produced > left {
+            return Err(bad_object(offset, "inflate returned -5"));
+        }
+        let progress = progress.map_err(|_| bad_object(offset, "inflate returned -3"))?;
         crc.update(&self.input.available()[..progress.consumed]);
         self.input.use_up(progress.consumed)?;
 
-        let produced = (self.scratch.len() - before) as u64;
         self.inflated += produced;
         let limits = &self.inspector.engine().limits;
         let allowed = limits.inflation.saturating_mul(self.input.used());
