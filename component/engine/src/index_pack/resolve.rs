@@ -144,7 +144,8 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
         Spilling::create(self.inspector.engine(), path).await
     }
 
-    async fn discard(&self, held: Held<S>) -> Result<()> {
+    /// Removes the file, if it is one.
+    pub(super) async fn discard(&self, held: Held<S>) -> Result<()> {
         match held {
             Held::File(file) => file.remove(self.inspector.engine()).await,
             Held::Memory(_) | Held::Elsewhere => Ok(()),

@@ -34,7 +34,7 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
                         held = self.apply_large(entry, base, true).await?.2;
                     }
                     if let Held::File(file) = &held {
-                        self.inspector.compare_pieces(&oid, file.pieces()).await?;
+                        self.compare_resolved(&oid, file).await?;
                     }
                 }
             }
@@ -133,7 +133,10 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
                 let data = pack.data(odb).await?;
                 self.spill_pieces(Inflating::new(data, &odb.inflaters, offset)).await?
             }
-            None => self.spill_pieces(Stored::open(odb, oid, location).await?).await?,
+            None => match Stored::open(odb, oid, location).await? {
+                Some(stored) => self.spill_pieces(stored).await?,
+                None => return Err(Error::corrupt("a delta without its base")),
+            },
         };
         while let (Some(offset), Some((pack, _))) = (chain.pop(), start) {
             let next = self.apply_stored(pack, offset, &file).await?;
