@@ -71,7 +71,11 @@ impl Storage for PreopenStorage {
 
     async fn open(&self, path: &str) -> Result<PreopenFile, StorageError> {
         let file = self.open_at(path, OpenFlags::empty(), DescriptorFlags::READ).await;
-        Ok(PreopenFile { file: file.map_err(read_error)? })
+        let file = file.map_err(read_error)?;
+        match file.get_type().await.map_err(read_error)? {
+            DescriptorType::Directory => Err(StorageError::WrongKind),
+            _ => Ok(PreopenFile { file }),
+        }
     }
 
     async fn stat(&self, path: &str) -> Result<Stat, StorageError> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime::{Result, StoreContextMut, StoreLimits, StoreLimitsBuilder, format_err};
-use wasmtime_wasi::{DirPerms, FilePerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     Error as WasiHttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
     WasiHttpView,
@@ -51,11 +51,8 @@ impl State {
             // directory as the host does, so that it understands absolute alternates.
             wasi.allow_blocking_current_thread(true);
             let name = root.to_str().ok_or_else(|| format_err!("the root's path is no UTF-8"))?;
-            let (directories, files) = match read_only {
-                true => (DirPerms::READ, FilePerms::READ),
-                false => (DirPerms::all(), FilePerms::all()),
-            };
-            wasi.preopened_dir(root, name, directories, files)?;
+            let permissions = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+            wasi.preopened_dir(root, name, permissions)?;
         }
         Ok(Self {
             sockets: pool.sockets.clone(),
