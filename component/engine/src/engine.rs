@@ -24,6 +24,8 @@ pub struct Engine<S: Storage> {
     pub(crate) pack_directories: RefCell<PackDirectories<S>>,
     pub(crate) repositories: RefCell<HashMap<String, Rc<KnownRepository>>>,
     pub(crate) sound_refs: RefCell<SoundRefs>,
+    /// Bytes of tables that are kept with open packs.
+    pub(crate) kept: Cell<usize>,
     work: Cell<u64>,
 }
 
@@ -41,6 +43,7 @@ impl<S: Storage> Engine<S> {
             pack_directories: RefCell::default(),
             repositories: RefCell::default(),
             sound_refs: RefCell::default(),
+            kept: Cell::new(0),
             work: Cell::new(0),
         })
     }
@@ -55,6 +58,11 @@ impl<S: Storage> Engine<S> {
 
     pub(crate) async fn open_file(&self, path: &str) -> Result<CachedFile<S>, StorageError> {
         CachedFile::open(&self.storage, &self.blocks, path).await
+    }
+
+    /// Counts bytes of a table that stays with an open pack.
+    pub(crate) fn keep(&self, bytes: usize) {
+        self.kept.set(self.kept.get().saturating_add(bytes));
     }
 
     /// Counts work of about a microsecond a unit, and lets other tasks run when it has piled up.

@@ -19,6 +19,10 @@ pub struct Limits {
     pub packs: usize,
     /// Object directories whose packs stay open between requests. Forgets.
     pub open_directories: usize,
+    /// Bytes of tables kept between requests with packs that stay open: the order of a pack
+    /// without a `.rev`, the list of bitmaps without a lookup table. Past it every pack is closed
+    /// when the next request begins. Forgets.
+    pub kept_tables: usize,
     /// Repositories whose configuration is remembered between requests. Forgets.
     pub known_repositories: usize,
     /// Entries of one directory.
@@ -47,12 +51,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            block_cache: 48 << 20,
-            base_cache: 24 << 20,
+            block_cache: 16 << 20,
+            base_cache: 8 << 20,
             object_size: 64 << 20,
             delta_depth: 4096,
             packs: 4096,
             open_directories: 64,
+            kept_tables: 4 << 20,
             known_repositories: 1024,
             directory_entries: 1 << 20,
             small_file: 1 << 20,

@@ -56,6 +56,10 @@ impl<S: Storage> PackDirectory<S> {
             Err(error) if error.is_absent() => None,
             Err(error) => return Err(error.into()),
         };
+        if engine.kept.get() > engine.limits.kept_tables {
+            engine.pack_directories.borrow_mut().0.clear();
+            engine.kept.set(0);
+        }
         let known = engine.pack_directories.borrow().0.get(directory).cloned();
         if let Some(known) = &known
             && known.stat == stat
