@@ -141,7 +141,7 @@ pub(super) async fn search<S: Storage>(
     let [_, next @ ..] = wanted else { return Ok(None) };
     let fraction = next.first_chunk().map_or(0, |bytes| u64::from(u32::from_be_bytes(*bytes)));
     let length = range.end - range.start;
-    let mut guess = range.start + (u64::from(length) * fraction >> 32) as u32;
+    let mut guess = range.start + ((u64::from(length) * fraction) >> 32) as u32;
     let mut step = length.isqrt();
     while !range.is_empty() {
         let probe = guess.clamp(range.start, range.end - 1);
