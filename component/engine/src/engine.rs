@@ -26,6 +26,8 @@ pub struct Engine<S: Storage> {
     pub(crate) sound_refs: RefCell<SoundRefs>,
     /// Bytes of tables that are kept with open packs.
     pub(crate) kept: Cell<usize>,
+    /// Packs that were opened since all were closed last.
+    pub(crate) open_packs: Cell<usize>,
     work: Cell<u64>,
 }
 
@@ -44,6 +46,7 @@ impl<S: Storage> Engine<S> {
             repositories: RefCell::default(),
             sound_refs: RefCell::default(),
             kept: Cell::new(0),
+            open_packs: Cell::new(0),
             work: Cell::new(0),
         })
     }

@@ -19,6 +19,9 @@ pub struct Limits {
     pub packs: usize,
     /// Object directories whose packs stay open between requests. Forgets.
     pub open_directories: usize,
+    /// Packs that stay open between requests, at up to four files each. Past it every pack that
+    /// no request uses is closed when the next one begins. Forgets.
+    pub open_packs: usize,
     /// Bytes of tables kept between requests with packs that stay open: the order of a pack
     /// without a `.rev`, the list of bitmaps without a lookup table. Past it every pack is closed
     /// when the next request begins. Forgets.
@@ -57,6 +60,7 @@ impl Default for Limits {
             delta_depth: 4096,
             packs: 4096,
             open_directories: 64,
+            open_packs: 128,
             kept_tables: 4 << 20,
             known_repositories: 1024,
             directory_entries: 1 << 20,
