@@ -10,9 +10,13 @@ use crate::quick_hash::QuickState;
 pub(crate) struct ClockCache<K, V> {
     limit: usize,
     bytes: usize,
-    slots: Vec<Slot<K, V>>,
+    slots: Vec<Option<Slot<K, V>>>,
+    /// Slots that are empty.
+    free: Vec<usize>,
     index: HashMap<K, usize, QuickState>,
     hand: usize,
+    /// Whether what is new and was not used again goes before what was kept.
+    new_goes_first: bool,
 }
 
 #[derive(Debug)]
@@ -26,12 +30,18 @@ struct Slot<K, V> {
 impl<K: Copy + Eq + Hash, V: Clone> ClockCache<K, V> {
     /// An empty cache that holds at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, bytes: 0, slots: Vec::new(), index: HashMap::default(), hand: 0 }
+        let (slots, free, index) = (Vec::new(), Vec::new(), HashMap::default());
+        Self { limit, bytes: 0, slots, free, index, hand: 0, new_goes_first: false }
+    }
+
+    /// An empty cache out of which much that is asked for once does not drive the rest.
+    pub(crate) fn against_scans(limit: usize) -> Self {
+        Self { new_goes_first: true, ..Self::new(limit) }
     }
 
     /// A value that is still there.
     pub(crate) fn find(&mut self, key: &K) -> Option<V> {
-        let slot = self.slots.get_mut(*self.index.get(key)?)?;
+        let slot = self.slots.get_mut(*self.index.get(key)?)?.as_mut()?;
         slot.used = true;
         Some(slot.value.clone())
     }
@@ -42,11 +52,26 @@ impl<K: Copy + Eq + Hash, V: Clone> ClockCache<K, V> {
             return;
         }
         self.bytes += bytes;
-        while self.bytes > self.limit && !self.slots.is_empty() {
+        while self.bytes > self.limit && !self.index.is_empty() {
             self.evict();
         }
-        self.index.insert(key, self.slots.len());
-        self.slots.push(Slot { key, value, bytes, used: false });
+        let slot = Some(Slot { key, value, bytes, used: false });
+        // In the place of one that went, which the hand has just left: so it has a whole turn of
+        // the hand to be used, unless the hand goes back.
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.slots[place] = slot;
+                if self.new_goes_first {
+                    self.hand = place;
+                }
+                place
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+        };
+        self.index.insert(key, place);
     }
 
     fn evict(&mut self) {
@@ -54,17 +79,17 @@ impl<K: Copy + Eq + Hash, V: Clone> ClockCache<K, V> {
             if self.hand >= self.slots.len() {
                 self.hand = 0;
             }
-            let slot = &mut self.slots[self.hand];
-            if !std::mem::take(&mut slot.used) {
-                break;
-            }
+            let place = self.hand;
             self.hand += 1;
-        }
-        let slot = self.slots.swap_remove(self.hand);
-        self.bytes -= slot.bytes;
-        self.index.remove(&slot.key);
-        if let Some(moved) = self.slots.get(self.hand) {
-            self.index.insert(moved.key, self.hand);
+            let Some(slot) = &mut self.slots[place] else { continue };
+            if std::mem::take(&mut slot.used) {
+                continue;
+            }
+            self.bytes -= slot.bytes;
+            self.index.remove(&slot.key);
+            self.slots[place] = None;
+            self.free.push(place);
+            return;
         }
     }
 }
@@ -84,6 +109,12 @@ mod tests {
         assert!(cache.find(&0).is_some(), "used, so kept");
         assert!(cache.find(&1).is_none(), "unused, so forgotten");
         assert!(cache.bytes <= 80);
+        for number in 9..200 {
+            cache.insert(number, (), 5 + number % 5);
+            assert!(cache.find(&number).is_some(), "the newest stays");
+            assert!(cache.bytes <= 80);
+        }
+        assert!(cache.slots.len() <= 17, "places are used again");
     }
 
     #[test]

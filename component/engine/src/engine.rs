@@ -27,6 +27,10 @@ pub struct Engine<S: Storage> {
     pub(crate) pack_directories: RefCell<PackDirectories<S>>,
     pub(crate) repositories: RefCell<HashMap<String, Rc<KnownRepository>>>,
     pub(crate) sound_refs: RefCell<SoundRefs>,
+    /// Bytes of tables that are kept with open packs.
+    pub(crate) kept: Cell<usize>,
+    /// Packs that were opened since all were closed last.
+    pub(crate) open_packs: Cell<usize>,
     work: Cell<u64>,
 }
 
@@ -45,6 +49,8 @@ impl<S: Storage> Engine<S> {
             pack_directories: RefCell::default(),
             repositories: RefCell::default(),
             sound_refs: RefCell::default(),
+            kept: Cell::new(0),
+            open_packs: Cell::new(0),
             session_id,
             work: Cell::new(0),
         })
@@ -60,6 +66,11 @@ impl<S: Storage> Engine<S> {
 
     pub(crate) async fn open_file(&self, path: &str) -> Result<CachedFile<S>, StorageError> {
         CachedFile::open(&self.storage, &self.blocks, path).await
+    }
+
+    /// Counts bytes of a table that stays with an open pack.
+    pub(crate) fn keep(&self, bytes: usize) {
+        self.kept.set(self.kept.get().saturating_add(bytes));
     }
 
     /// Counts work of about a microsecond a unit, and lets other tasks run when it has piled up.

@@ -19,6 +19,13 @@ pub struct Limits {
     pub packs: usize,
     /// Object directories whose packs stay open between requests. Forgets.
     pub open_directories: usize,
+    /// Packs that stay open between requests, at up to four files each. Past it every pack that
+    /// no request uses is closed when the next one begins. Forgets.
+    pub open_packs: usize,
+    /// Bytes of tables kept between requests with packs that stay open: the order of a pack
+    /// without a `.rev`, the list of bitmaps without a lookup table. Past it every pack is closed
+    /// when the next request begins. Forgets.
+    pub kept_tables: usize,
     /// Repositories whose configuration is remembered between requests. Forgets.
     pub known_repositories: usize,
     /// Entries of one directory.
@@ -71,12 +78,14 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            block_cache: 48 << 20,
-            base_cache: 24 << 20,
+            block_cache: 16 << 20,
+            base_cache: 8 << 20,
             object_size: 64 << 20,
             delta_depth: 4096,
             packs: 4096,
             open_directories: 64,
+            open_packs: 128,
+            kept_tables: 4 << 20,
             known_repositories: 1024,
             directory_entries: 1 << 20,
             small_file: 1 << 20,

@@ -77,7 +77,7 @@ fn clone(lab: &Lab, want: &str) -> Result<Vec<u8>, Error> {
         request.extend(format!("{:04x}{line}", line.len() + 4).bytes());
     }
     request.extend(b"0000");
-    let repository = lab.open("a.git");
+    let repository = block_on(lab.engine().open("a.git"))?;
     let mut out = Vec::new();
     let outcome =
         block_on(upload_pack::serve(&repository, ProtocolVersion::V2, &request, &mut out));
@@ -97,6 +97,61 @@ fn a_cycle_of_deltas_ends() {
     for name in [1, 3] {
         assert!(matches!(read(&lab, name), Err(Error::LimitExceeded("delta_depth"))));
         assert!(clone(&lab, &format!("{name:02x}").repeat(20)).is_err());
+    }
+}
+
+#[test]
+fn a_chain_of_deltas_that_is_too_deep_is_refused() {
+    let lab = Lab::new();
+    empty(&lab);
+    let mut forged = Forged::default();
+    forged.add(1, 3, 1, b"", b"x");
+    for name in 2..=200 {
+        forged.add(name, 7, 4, &[name - 1; 20], &[1, 1, 1, b'x']);
+    }
+    forged.write(&lab, "a.git");
+    assert!(matches!(read(&lab, 200), Ok(1)));
+    for (depth, fits) in [(100, 101), (10, 11)] {
+        let limits = Limits { delta_depth: depth, ..Limits::default() };
+        let engine = Engine::new(NativeStorage::new(lab.dir.path()), limits);
+        let read = |name: u8| {
+            let repository = block_on(engine.open("a.git")).expect("a repository");
+            let oid = Oid::from_bytes(&[name; 20]).expect("an oid");
+            block_on(repository.odb().read(&oid)).map(|object| object.content.len())
+        };
+        assert!(matches!(read(200), Err(Error::LimitExceeded("delta_depth"))));
+        assert!(matches!(read(fits), Ok(1)), "{depth}");
+    }
+}
+
+/// An index that claims more objects than it has room for, and tables that point anywhere.
+#[test]
+fn counts_that_lie_allocate_nothing() {
+    let lab = Lab::new();
+    lab.history("a.git", 30, &[]);
+    lab.git("a.git", &["repack", "-adfbq"]);
+    lab.git("a.git", &["multi-pack-index", "write", "--bitmap"]);
+    lab.git("a.git", &["commit-graph", "write", "--reachable"]);
+    let main = lab.git("a.git", &["rev-parse", "main"]);
+    let dir = lab.path("a.git/objects/pack");
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_none_or(|end| end != "pack"))
+        .collect();
+    files.push(lab.path("a.git/objects/info/commit-graph"));
+    for path in files {
+        let whole = std::fs::read(&path).expect("a file");
+        std::fs::remove_file(&path).expect("removed");
+        // Every number of the first 1,100 bytes: headers, tables of chunks, fanouts.
+        for at in (4..whole.len().min(1100)).step_by(4) {
+            let mut damaged = whole.clone();
+            let end = (at + 4).min(damaged.len());
+            damaged[at..end].fill(if at % 8 == 0 { 0xff } else { 0x7f });
+            support::write(&path, &damaged);
+            _ = clone(&lab, &main);
+        }
+        support::write(&path, &whole);
     }
 }
 
@@ -217,7 +272,8 @@ fn damaged_repositories_do_not_panic() {
     let lab = Lab::new();
     lab.history("a.git", 30, &[]);
     lab.git("a.git", &["repack", "-adfq", "--write-bitmap-index"]);
-    lab.git("a.git", &["multi-pack-index", "write"]);
+    lab.git("a.git", &["multi-pack-index", "write", "--bitmap"]);
+    lab.git("a.git", &["commit-graph", "write", "--reachable"]);
     lab.git("a.git", &["pack-refs", "--all"]);
     let main = lab.git("a.git", &["rev-parse", "main"]);
     let dir = lab.path("a.git/objects/pack");
@@ -225,7 +281,8 @@ fn damaged_repositories_do_not_panic() {
         .expect("a directory")
         .map(|entry| entry.expect("an entry").path())
         .collect();
-    files.extend(["packed-refs", "HEAD", "config"].map(|name| lab.path("a.git").join(name)));
+    let more = ["packed-refs", "HEAD", "config", "objects/info/commit-graph"];
+    files.extend(more.map(|name| lab.path("a.git").join(name)));
     for path in files {
         let whole = std::fs::read(&path).expect("a file");
         std::fs::remove_file(&path).expect("removed");

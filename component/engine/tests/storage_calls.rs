@@ -133,3 +133,46 @@ fn a_fetch_of_one_commit() {
     eprintln!("fetch: {first:?}, {second:?}");
     assert!(second.values().sum::<usize>() <= 4, "{second:?}");
 }
+
+/// No more packs stay open than the limit says, and none that a request still reads is closed.
+#[test]
+fn packs_are_closed_when_there_are_too_many() {
+    let lab = Lab::new();
+    lab.history("a.git", 10, &[]);
+    for number in 0..12 {
+        let tree = lab.git("a.git", &["rev-parse", "main^{tree}"]);
+        let message = format!("more {number}");
+        let commit = lab.git("a.git", &["commit-tree", &tree, "-p", "main", "-m", &message]);
+        lab.git("a.git", &["update-ref", "refs/heads/main", &commit]);
+        lab.git("a.git", &["repack", "-dq"]);
+    }
+    lab.history("b.git", 10, &[]);
+    lab.git("b.git", &["repack", "-adq"]);
+    let want = lab.git("a.git", &["rev-parse", "main"]);
+    let storage = NativeStorage::new(lab.dir.path());
+    let engine = Engine::new(storage, Limits { open_packs: 3, ..Limits::default() });
+    let open = || {
+        std::fs::read_dir("/proc/self/fd").map_or(0, |files| {
+            files
+                .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+                .filter(|path| path.starts_with(lab.dir.path().join("a.git/objects")))
+                .count()
+        })
+    };
+    let held = block_on(engine.open("a.git")).expect("a repository");
+    let oid = gitwasi_wire::Oid::from_hex(want.as_bytes()).expect("an oid");
+    let mut next = Some(oid);
+    while let Some(oid) = next {
+        next = block_on(held.odb().commit(&oid)).expect("a commit").parents.first().copied();
+    }
+    assert!(open() > 20);
+    // Another repository's request closes them, but for those that are in use.
+    let other = block_on(engine.open("b.git")).expect("a repository");
+    let main = lab.git("b.git", &["rev-parse", "main"]);
+    let main = gitwasi_wire::Oid::from_hex(main.as_bytes()).expect("an oid");
+    block_on(other.odb().read(&main)).expect("an object");
+    block_on(held.odb().read(&oid)).expect("still there");
+    assert!(open() > 20);
+    drop(held);
+    assert_eq!(open(), 0);
+}

@@ -189,7 +189,7 @@ impl<S: Storage> Layer<S> {
         first: u32,
     ) -> Result<Option<Self>> {
         let file = match engine.open_file(path).await {
-            Ok(file) => file,
+            Ok(file) => file.in_small_blocks(),
             Err(error) if error.is_absent() => return Ok(None),
             Err(error) => return Err(error.into()),
         };

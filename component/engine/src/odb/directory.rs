@@ -36,6 +36,18 @@ impl<S: Storage> Default for PackDirectories<S> {
     }
 }
 
+impl<S: Storage> Engine<S> {
+    /// Closes what no request uses, if too much is open.
+    fn close_packs_if_many(&self) {
+        let limits = &self.limits;
+        if self.kept.get() > limits.kept_tables || self.open_packs.get() > limits.open_packs {
+            self.pack_directories.borrow_mut().0.clear();
+            self.kept.set(0);
+            self.open_packs.set(0);
+        }
+    }
+}
+
 impl<S: Storage> PackDirectory<S> {
     /// The packs below `directory`, an object directory: as they were listed before if nothing
     /// has changed since. With `again` it is listed in any case.
@@ -56,6 +68,7 @@ impl<S: Storage> PackDirectory<S> {
             Err(error) if error.is_absent() => None,
             Err(error) => return Err(error.into()),
         };
+        engine.close_packs_if_many();
         let known = engine.pack_directories.borrow().0.get(directory).cloned();
         if let Some(known) = &known
             && known.stat == stat

@@ -39,7 +39,7 @@ impl<S: Storage> MultiPackIndex<S> {
     ) -> Result<Option<Self>> {
         let path = format!("{directory}/multi-pack-index");
         let file = match engine.open_file(&path).await {
-            Ok(file) => file,
+            Ok(file) => file.in_small_blocks(),
             Err(error) if error.is_absent() => return Ok(None),
             Err(error) => return Err(error.into()),
         };

@@ -77,6 +77,7 @@ impl<S: Storage> Pack<S> {
         if self.idx.get().is_none() {
             let file = odb.engine.open_file(&format!("{}.idx", self.stem)).await?;
             let idx = Idx::open(file, odb.format).await?;
+            odb.engine.open_packs.update(|packs| packs + 1);
             _ = self.idx.set(idx);
         }
         self.idx.get().ok_or_else(|| Error::corrupt("a pack index"))

@@ -34,13 +34,24 @@ impl<S: Storage> Rev<S> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let mut by_offset = Vec::new();
+        // Both in one number, as long as offsets are of 32 bits: the pack's size bounds them.
+        let mut narrow = Vec::new();
+        let mut wide = Vec::new();
         for pos in 0..idx.count() {
-            by_offset.push((idx.offset_at(pos).await?, pos));
+            let offset = idx.offset_at(pos).await?;
+            match u32::try_from(offset) {
+                Ok(offset) => narrow.push(u64::from(offset) << 32 | u64::from(pos)),
+                Err(_) => wide.push((offset, pos)),
+            }
             odb.engine.worked(1).await;
         }
-        by_offset.sort_unstable();
-        Ok(Self::Memory(by_offset.into_iter().map(|(_, pos)| pos).collect()))
+        narrow.sort_unstable();
+        wide.sort_unstable();
+        let mut order = Vec::with_capacity(narrow.len() + wide.len());
+        order.extend(narrow.into_iter().map(|both| both as u32));
+        order.extend(wide.into_iter().map(|(_, pos)| pos));
+        odb.engine.keep(4 * order.len());
+        Ok(Self::Memory(order))
     }
 
     /// The index position of the entry that is `place`th in the pack.

@@ -11,7 +11,8 @@ mod table;
 use bstr::{BStr, ByteSlice};
 
 use super::selector::{Judgement, Selector};
-use super::{Peeled, Ref, RefLine, Resolved, Target, is_valid_name};
+use super::{Peeled, PeeledHex, Ref, RefLine, Resolved, Target, is_valid_name};
+use crate::hex;
 use crate::storage::Storage;
 use crate::{Error, Repository, Result};
 use block::Value;
@@ -58,12 +59,14 @@ impl<S: Storage> ReftableIter<S> {
         peel: bool,
         take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
     ) -> Result<bool> {
+        let (mut text, mut digits) = (Vec::new(), Vec::new());
         for _ in 0..BATCH {
-            let Some((name, value)) = self.next().await? else { return Ok(false) };
+            let Some(value) = self.next().await? else { return Ok(false) };
+            let name = &self.last;
             if !name.starts_with(b"refs/") {
                 continue;
             }
-            match selector.judge(&name) {
+            match selector.judge(name) {
                 Judgement::Take => {}
                 Judgement::Drop => continue,
                 Judgement::SkipTo(name) => {
@@ -73,30 +76,49 @@ impl<S: Storage> ReftableIter<S> {
                 }
                 Judgement::Past => return Ok(false),
             }
-            if let Some(found) = to_ref(repository, name.as_bstr(), value).await? {
-                found.line(repository, peel, &mut *take).await?;
-            }
+            let (oid, peeled) = match value {
+                Value::Direct(oid) if is_valid_name(name.as_bstr()) => (oid, None),
+                Value::Tag(oid, peeled) if is_valid_name(name.as_bstr()) => (oid, Some(peeled)),
+                Value::Deleted | Value::Block(_) => continue,
+                _ => {
+                    if let Some(found) = resolve(repository, name.as_bstr()).await? {
+                        found.line(repository, peel, &mut *take).await?;
+                    }
+                    continue;
+                }
+            };
+            text.clear();
+            hex::append(&oid, &mut text);
+            let hex_len = text.len();
+            text.push(b' ');
+            text.extend_from_slice(name);
+            digits.clear();
+            let peeled = peeled.map_or(PeeledHex::No, |peeled| {
+                hex::append(&peeled, &mut digits);
+                PeeledHex::To(&digits)
+            });
+            take(RefLine { text: &text, hex_len, symref_target: None, peeled })?;
         }
         Ok(true)
     }
 
-    /// The next name, and what the newest table that has it says.
-    async fn next(&mut self) -> Result<Option<(Vec<u8>, Value)>> {
+    /// Moves to the next name, [`Self::last`]; what the newest table that has it says.
+    async fn next(&mut self) -> Result<Option<Value>> {
         let names = self.cursors.iter().filter(|cursor| cursor.value.is_some());
-        let Some(least) = names.map(|cursor| &cursor.name).min().cloned() else { return Ok(None) };
+        let Some(least) = names.map(|cursor| &cursor.name).min() else { return Ok(None) };
         // Else a table that is not sorted could send us to and fro for ever.
-        if least <= self.last {
+        if *least <= self.last {
             return Err(Error::corrupt("a reftable that is not sorted"));
         }
-        self.last.clone_from(&least);
+        self.last.clone_from(least);
         let mut newest = None;
         for cursor in &mut self.cursors {
-            if cursor.value.is_some() && cursor.name == least {
+            if cursor.value.is_some() && cursor.name == self.last {
                 newest = cursor.value.take();
                 cursor.advance().await?;
             }
         }
-        Ok(newest.map(|value| (least, value)))
+        Ok(newest)
     }
 }
 
@@ -107,7 +129,7 @@ pub(super) async fn find<S: Storage>(
 ) -> Result<Option<(Target, Peeled)>> {
     let mut stack = ReftableIter::seek(repository, name).await?;
     Ok(match stack.next().await? {
-        Some((found, value)) if found == *name => match value {
+        Some(value) if stack.last == *name => match value {
             Value::Direct(oid) => Some((Target::Direct(oid), Peeled::No)),
             Value::Tag(oid, peeled) => Some((Target::Direct(oid), Peeled::To(peeled))),
             Value::Symbolic(target) => Some((Target::Symbolic(target.into()), Peeled::Unknown)),
@@ -117,24 +139,16 @@ pub(super) async fn find<S: Storage>(
     })
 }
 
-async fn to_ref<S: Storage>(
-    repository: &Repository<S>,
-    name: &BStr,
-    value: Value,
-) -> Result<Option<Ref>> {
-    let direct = |oid, peeled| Ref { name: name.to_owned(), oid, symref_target: None, peeled };
+/// A symbolic ref where it leads, or one of a name that is none.
+async fn resolve<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Option<Ref>> {
     if !is_valid_name(name) {
         let oid = gitwasi_wire::Oid::zero(repository.object_format());
-        return Ok(Some(direct(oid, Peeled::No)));
+        let name = name.to_owned();
+        return Ok(Some(Ref { name, oid, symref_target: None, peeled: Peeled::No }));
     }
-    Ok(match value {
-        Value::Direct(oid) => Some(direct(oid, Peeled::No)),
-        Value::Tag(oid, peeled) => Some(direct(oid, Peeled::To(peeled))),
-        Value::Symbolic(_) => match repository.resolve_ref(name).await? {
-            Some(Resolved::Ref(found)) => Some(found),
-            Some(Resolved::Unborn(_)) | None => None,
-        },
-        Value::Deleted | Value::Block(_) => None,
+    Ok(match repository.resolve_ref(name).await? {
+        Some(Resolved::Ref(found)) => Some(found),
+        Some(Resolved::Unborn(_)) | None => None,
     })
 }
 

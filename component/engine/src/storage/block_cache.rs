@@ -28,7 +28,7 @@ const MAX_FILES: usize = 16_384;
 impl BlockCache {
     /// An empty cache that holds at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { blocks: RefCell::new(ClockCache::new(limit)), files: RefCell::default() }
+        Self { blocks: RefCell::new(ClockCache::against_scans(limit)), files: RefCell::default() }
     }
 
     /// A number for the file at `path`: the same as before if the file has not changed.

@@ -9,12 +9,16 @@ use crate::{Error, Result};
 /// Bytes of a block: the size at which a positional read is cheapest per byte in a guest.
 pub const BLOCK_SIZE: usize = 64 << 10;
 
+/// Bytes of a block of a table that is read here and there: more of them fit into the cache.
+pub(crate) const SMALL_BLOCK_SIZE: usize = 16 << 10;
+
 /// An open file whose blocks are cached.
 #[derive(Debug)]
 pub struct CachedFile<S: Storage> {
     file: S::File,
     id: u64,
     size: u64,
+    block_size: usize,
     cache: Rc<BlockCache>,
     /// The block read last: most reads are next to the one before.
     last: RefCell<(u64, Rc<Vec<u8>>)>,
@@ -31,7 +35,14 @@ impl<S: Storage> CachedFile<S> {
         let stat = file.stat().await?;
         let id = cache.file_id(path, &stat);
         let last = RefCell::new((u64::MAX, Rc::default()));
-        Ok(Self { file, id, size: stat.size, cache: Rc::clone(cache), last })
+        let (size, block_size) = (stat.size, BLOCK_SIZE);
+        Ok(Self { file, id, size, block_size, cache: Rc::clone(cache), last })
+    }
+
+    /// Reads blocks of [`SMALL_BLOCK_SIZE`] from now on; for files that are always read so.
+    pub(crate) fn in_small_blocks(mut self) -> Self {
+        self.block_size = SMALL_BLOCK_SIZE;
+        self
     }
 
     /// Length in bytes when it was opened.
@@ -49,8 +60,8 @@ impl<S: Storage> CachedFile<S> {
     /// # Errors
     /// [`Error::Corrupt`] past the end.
     pub async fn block_at(&self, offset: u64) -> Result<(Rc<Vec<u8>>, usize)> {
-        let number = offset / BLOCK_SIZE as u64;
-        let within = (offset % BLOCK_SIZE as u64) as usize;
+        let number = offset / self.block_size as u64;
+        let within = (offset % self.block_size as u64) as usize;
         {
             let last = self.last.borrow();
             if last.0 == number && within < last.1.len() {
@@ -98,11 +109,11 @@ impl<S: Storage> CachedFile<S> {
     }
 
     async fn load(&self, number: u64) -> Result<Rc<Vec<u8>>> {
-        let offset = number * BLOCK_SIZE as u64;
+        let offset = number * self.block_size as u64;
         if offset >= self.size {
             return Err(Error::corrupt("a read past the end of a file"));
         }
-        let block = Rc::new(self.file.read_at(offset, BLOCK_SIZE).await?);
+        let block = Rc::new(self.file.read_at(offset, self.block_size).await?);
         self.cache.insert(self.id, number, Rc::clone(&block));
         Ok(block)
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use gitwasi_wire::Oid;
 
-use super::commits::Found;
+use super::commits::{Found, Limited};
 use super::{Node, Selection, Walk};
 use crate::object::{EntryMode, Kind, Tree, TreeEntry};
 use crate::storage::Storage;
@@ -24,15 +24,16 @@ impl<S: Storage> Walk<'_, S> {
     pub(super) async fn include_new(
         &mut self,
         selection: &mut Selection,
-        commit: &Found,
+        limited: &Limited,
+        commit: Found,
         filter: &Filter,
     ) -> Result<()> {
-        let root = self.require(&commit.tree_id).await?;
-        let mut bases = Vec::with_capacity(commit.parents.len());
-        for (tree_id, had) in &commit.parents {
-            match self.find(tree_id).await? {
+        let root = self.require(&limited.tree_id(commit)).await?;
+        let mut bases = Vec::new();
+        for (tree_id, had) in limited.parents(commit) {
+            match self.find(&tree_id).await? {
                 Some(base) if base == root => return Ok(()),
-                base => bases.extend(base.map(|base| (base, *had))),
+                base => bases.extend(base.map(|base| (base, had))),
             }
         }
         let mut stack = Vec::new();

@@ -88,12 +88,13 @@ impl<S: Storage> Walk<'_, S> {
             if all_edges || filter.tree_depth.is_some() {
                 self.exclude_edges(&mut selection, &limited, &range, all_edges).await?;
                 for commit in &limited.commits {
-                    self.include_tree(&mut selection, &commit.tree_id, filter, false).await?;
+                    let tree_id = limited.tree_id(*commit);
+                    self.include_tree(&mut selection, &tree_id, filter, false).await?;
                 }
             } else {
                 // The oldest first, so that what they share is met where it was new.
                 for commit in limited.commits.iter().rev() {
-                    self.include_new(&mut selection, commit, filter).await?;
+                    self.include_new(&mut selection, &limited, *commit, filter).await?;
                 }
             }
         }
@@ -229,9 +230,9 @@ impl<S: Storage> Walk<'_, S> {
             let tree_id = self.commit(*node).await?.tree_id;
             self.exclude_tree(selection, &tree_id).await?;
         }
-        let parents = limited.commits.iter().flat_map(|commit| &commit.parents);
+        let parents = limited.commits.iter().flat_map(|commit| limited.parents(*commit));
         for (tree_id, _) in parents.filter(|(_, outside)| *outside) {
-            self.exclude_tree(selection, tree_id).await?;
+            self.exclude_tree(selection, &tree_id).await?;
         }
         Ok(())
     }

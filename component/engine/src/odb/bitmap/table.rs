@@ -12,7 +12,7 @@ use crate::{Engine, Error, Result};
 /// The entries of a bitmap file.
 #[derive(Debug)]
 pub(super) enum Table {
-    /// In the order of the file, and by the commit's index position: 24 bytes each.
+    /// In the order of the file, and by the commit's index position: 40 bytes each.
     Listed(Vec<Entry>, HashMap<u32, u32>),
     /// Rows on disk, in the order of index positions.
     Lookup {
@@ -63,6 +63,7 @@ impl Table {
             offset = ewah::skip(file, offset + HEAD).await?;
             engine.worked(1).await;
         }
+        engine.keep(entries.len() * 40);
         Ok(Self::Listed(entries, by_pos))
     }
 
