@@ -133,13 +133,12 @@ fn only_old_leftovers_are_swept() {
     let case = Case::new(&[]);
     let quarantine = case.lab.path("base.git/objects/tmp_objdir-incoming-0123456789abcdef");
     std::fs::create_dir_all(quarantine.join("pack")).expect("made");
-    std::fs::create_dir_all(quarantine.join("locks/refs/heads")).expect("made");
     write(&quarantine.join("pack/tmp_pack_incoming"), b"PACK");
-    write(&quarantine.join("locks/refs/heads/main.lock"), b"");
-    write(&quarantine.join("locks/refs/heads/topic.lock"), b"");
+    write(&quarantine.join("lock-refs%2Fheads%2Fmain"), b"");
+    write(&quarantine.join("lock-refs%2Fheads%2Ftopic"), b"");
     // One lock that is ours, and one that somebody has taken since.
     let lock = |name: &str| case.lab.path("base.git/refs/heads").join(name);
-    std::fs::hard_link(quarantine.join("locks/refs/heads/main.lock"), lock("main.lock"))
+    std::fs::hard_link(quarantine.join("lock-refs%2Fheads%2Fmain"), lock("main.lock"))
         .expect("linked");
     write(&lock("topic.lock"), b"");
     let repository = case.lab.open("base.git");
