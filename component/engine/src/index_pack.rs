@@ -10,6 +10,7 @@
 mod blocks;
 mod compare;
 mod complete;
+mod delta_stream;
 mod deltas;
 mod entries;
 mod entry;
@@ -21,7 +22,10 @@ mod loose;
 mod named_blobs;
 mod object_hasher;
 mod resolve;
+mod resolve_large;
+mod spill;
 mod spool;
+mod stored;
 mod unpack;
 mod write_index;
 
@@ -31,11 +35,11 @@ use crate::object::Kind;
 use crate::pack_writer::Hasher;
 use crate::storage::{StorageError, WriteStorage};
 use crate::{Error, Repository, Result, fsck};
-use blocks::Blocks as _;
+use blocks::{Blocks as _, Inflating};
 use input::Input;
 use inspect::Inspector;
 use loose::LooseWriter;
-use resolve::Resolver;
+use resolve::{Resolver, Tally};
 use spool::Spool;
 
 /// Where the bytes of a pack come from.
@@ -234,18 +238,18 @@ pub async fn receive<S: WriteStorage>(
         spool: &mut spool,
         inspector: &mut inspector,
         loose,
-        resolved: 0,
-        inflated: 0,
+        spill_path: format!("{pack}/tmp_blob_"),
+        tally: Tally::default(),
     };
     resolver.compare_large(&unpacked.to_compare).await?;
     resolver.write_whole().await?;
     resolver.resolve().await?;
-    let added = if options.fix_thin && resolver.resolved < resolver.deltas.count() {
+    let added = if options.fix_thin && resolver.tally.resolved < resolver.deltas.count() {
         resolver.complete().await?
     } else {
         0
     };
-    let left = resolver.deltas.count() - resolver.resolved;
+    let left = resolver.deltas.count() - resolver.tally.resolved;
     if left > 0 {
         return Err(unpack::unresolved(left));
     }
@@ -303,8 +307,8 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
                 let offset = self.entries.offset(entry);
                 let head = self.spool.head(offset, oid.as_bytes().len()).await?;
                 let offset = offset + head.length as u64;
-                let stream = (&*self.spool, self.inspector.pool(), offset);
-                loose.copy(kind, &oid, head.size, stream).await?;
+                let mut stream = Inflating::new(&*self.spool, self.inspector.pool(), offset);
+                loose.copy(kind, &oid, head.size, &mut stream).await?;
             }
         }
         Ok(())

@@ -20,7 +20,7 @@ use gitwasi_wire::{ObjectFormat, Oid};
 
 pub use base_cache::BaseCache;
 pub(crate) use bitmap::Bitmaps;
-pub(crate) use delta::apply as apply_delta;
+pub(crate) use delta::{apply as apply_delta, copy as copy_instruction, sizes as delta_sizes};
 pub(crate) use inflate::InflatePool;
 pub(crate) use loose::LooseReader;
 pub(crate) use pack::{EntryKind, HEADER_LEN, Pack};

@@ -33,8 +33,9 @@ fn same_refusal(lab: &Lab, what: &str, pack: &[u8]) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let fatal = stderr.lines().find_map(|line| line.strip_prefix("fatal: "));
     let fatal = fatal.unwrap_or_else(|| panic!("{what}: git takes it: {stderr}"));
-    for chunk in [1, 13, 1 << 20] {
-        let taken = lab.take_with("b.git", pack, &unchecked(), Limits::default(), chunk);
+    for (chunk, held_blob) in [(1, 1 << 20), (13, 0), (1 << 20, 3)] {
+        let limits = Limits { held_blob, ..Limits::default() };
+        let taken = lab.take_with("b.git", pack, &unchecked(), limits, chunk);
         match taken.error() {
             Error::Malformed(text) => assert_eq!(text, fatal, "{what}"),
             error => panic!("{what}: {error}, but git: {fatal}"),
@@ -196,7 +197,7 @@ fn counts_and_bombs_are_refused_before_they_cost_anything() {
         delta.extend([0xb0, 0x60, 0xea]);
     }
     forge.ofs_delta(base, &delta);
-    limited(&forge.finish(), Limits::default(), "object_size");
+    limited(&forge.finish(), Limits::default(), "inflation");
 
     let mut forge = Forge::new();
     let base = forge.whole(BLOB, &[0; 60_000]);
@@ -231,7 +232,8 @@ fn chains_as_deep_as_git_makes_them_are_resolved_and_deeper_ones_refused() {
                 }
                 content.extend(more.as_bytes());
             }
-            let tight = Limits { resolve_cache: 1 << 20, ..Limits::default() };
+            let held_blob = if by_oid { 10_000 } else { 1 << 20 };
+            let tight = Limits { resolve_cache: 1 << 20, held_blob, ..Limits::default() };
             let taken = lab.take_with("b.git", &forge.finish(), &unchecked(), tight, 8192);
             if fine {
                 let objects = &taken.received().objects;
@@ -339,6 +341,15 @@ fn another_object_of_the_same_oid_is_refused() {
         let pack = forge.finish();
         let taken = lab.take("b.git", &pack, &unchecked());
         assert_eq!(taken.error().to_string(), format!("SHA1 COLLISION FOUND WITH {hex} !"));
+        let mut forge = Forge::new();
+        let base = forge.whole(BLOB, &content[..content.len() - 1]);
+        forge.ofs_delta(base, &append(content.len() - 1, &content[content.len() - 1..]));
+        let delta = forge.finish();
+        for held_blob in [0, 1 << 30] {
+            let limits = Limits { held_blob, ..Limits::default() };
+            let taken = lab.take_with("b.git", &delta, &unchecked(), limits, 8192);
+            assert_eq!(taken.error().to_string(), format!("SHA1 COLLISION FOUND WITH {hex} !"));
+        }
 
         loose.truncate(loose.len() - other.len());
         loose.extend(content);

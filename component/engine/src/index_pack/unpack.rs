@@ -150,8 +150,12 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
     }
 
     async fn delta(&mut self, offset: u64, head: &Head, crc: &mut flate2::Crc) -> Result<()> {
-        let delta = self.inflate(offset, head.size, crc).await?;
-        self.keep(Part::Delta, delta);
+        if head.size > SMALL_BLOB {
+            self.skip(offset, head.size, crc).await?;
+        } else {
+            let delta = self.inflate(offset, head.size, crc).await?;
+            self.keep(Part::Delta, delta);
+        }
         let entry = self.out.entries.len();
         let base = match &head.base {
             Base::Oid(oid) => {
@@ -195,6 +199,23 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         }
         self.out.entries.push(offset, crc.sum(), Kind::Blob, &oid);
         Ok(())
+    }
+
+    /// Sees to it that what follows inflates to `size` bytes.
+    async fn skip(&mut self, offset: u64, size: u64, crc: &mut flate2::Crc) -> Result<()> {
+        let mut inflater = self.inspector.pool().take();
+        let mut left = size;
+        loop {
+            self.scratch.clear();
+            self.scratch.reserve(PIECE);
+            let ended = self.step(offset, left, &mut inflater, crc).await?;
+            left -= self.scratch.len() as u64;
+            if ended {
+                break;
+            }
+        }
+        self.inspector.pool().put_back(inflater);
+        if left == 0 { Ok(()) } else { Err(bad_object(offset, "inflate returned 1")) }
     }
 
     /// Inflates what follows, which shall have exactly `size` bytes.
