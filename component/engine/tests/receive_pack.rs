@@ -41,6 +41,12 @@ fn many_refs_move_at_once() {
     for number in 0..100 {
         push = push.update(ZERO, &case.c, &format!("refs/heads/n{}/x{number}", number % 3));
     }
+    // Of which some cannot.
+    case.lab.git("base.git", &["update-ref", "refs/heads/dir/loose", &case.a]);
+    for name in ["refs/heads/a..b", "refs/heads/main/x", "refs/tags/v1/x/y", "refs/heads/dir"] {
+        push = push.update(ZERO, &case.c, name);
+    }
+    push = push.update(&case.b, &case.c, "refs/heads/nope");
     case.same(&push.update(&case.a, &case.c, "refs/heads/topic"));
 }
 
