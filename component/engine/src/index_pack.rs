@@ -207,7 +207,7 @@ pub async fn receive<S: WriteStorage>(
     if left > 0 {
         return Err(unpack::unresolved(left));
     }
-    let order = resolver.entries.by_oid();
+    let order = resolver.entries.by_oid(engine).await;
     resolver.check_named_blobs(&order).await?;
     let Resolver { entries, loose, .. } = resolver;
     let objects = NewObjects::new(&entries, &order);
