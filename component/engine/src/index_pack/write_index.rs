@@ -144,7 +144,7 @@ mod tests {
             oid[0] = first;
             entries.push(offset, offset as u32 ^ 1, Kind::Blob, &Oid::Sha1(oid));
         }
-        let order = entries.by_oid();
+        let order = block_on(entries.by_oid(&engine));
         assert_eq!(order, [3, 1, 2, 0]);
         block_on(idx(&engine, "x.idx", ObjectFormat::Sha1, &entries, &order, &[5; 20]))
             .expect("written");
