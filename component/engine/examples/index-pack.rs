@@ -2,7 +2,8 @@
 //!
 //! A test vehicle: reads a pack from standard input into a new directory of the bare repository
 //! that it is given, and prints the checksum, as git does. `--unpack-limit=N` makes loose objects
-//! of less, as `git receive-pack` does. Git's messages go to standard error.
+//! of less, as `git receive-pack` does. Git's messages go to standard error. Runs under
+//! `wasmtime run --dir` too.
 
 use std::io::{Read, Write as _};
 
@@ -42,14 +43,17 @@ fn main() -> anyhow::Result<()> {
             ("--fsck-objects", "") => options.fsck = Some(fsck::Severities::default()),
             ("--unpack-limit", number) => options.unpack_limit = number.parse()?,
             ("--max-input-size", number) => options.max_input_size = Some(number.parse()?),
-            (name, _) => directory = Some(std::fs::canonicalize(name)?),
+            (name, _) => directory = Some(std::path::PathBuf::from(name)),
         }
     }
     let directory = directory.context("usage: index-pack [OPTION...] DIRECTORY < PACK")?;
     let root = directory.parent().context("a directory below another")?;
+    let root = if root.as_os_str().is_empty() { ".".as_ref() } else { root };
     let name = directory.file_name().and_then(|name| name.to_str()).context("a name")?;
-    let quarantine = format!("incoming-{}", std::process::id());
-    std::fs::create_dir(directory.join(&quarantine))?;
+    let mut quarantines = (0..10_000).map(|number| format!("incoming-{number}"));
+    let quarantine = quarantines
+        .find(|quarantine| std::fs::create_dir(directory.join(quarantine)).is_ok())
+        .context("a place for a quarantine")?;
 
     let engine = Engine::new(NativeStorage::new(root), Limits::default());
     let received = block_on(async {

@@ -3,7 +3,7 @@
 //! Looks at one object at a time and at nothing else: whether what it names exists is the
 //! connectivity check's question. Never fails; finds.
 //!
-//! Spec: git-fsck(1), "FSCK MESSAGES"; git-config(1), "receive.fsck.<msg-id>"
+//! Spec: git-fsck(1), "FSCK MESSAGES"; git-config(1), `receive.fsck.<msg-id>`
 
 mod commit;
 mod config_lines;

@@ -20,6 +20,7 @@ mod inspect;
 mod kept;
 mod loose;
 mod named_blobs;
+mod new_objects;
 mod object_hasher;
 mod resolve;
 mod resolve_large;
@@ -31,7 +32,6 @@ mod write_index;
 
 use gitwasi_wire::Oid;
 
-use crate::object::Kind;
 use crate::pack_writer::Hasher;
 use crate::storage::{StorageError, WriteStorage};
 use crate::{Error, Repository, Result, fsck};
@@ -39,6 +39,7 @@ use blocks::{Blocks as _, Inflating};
 use input::Input;
 use inspect::Inspector;
 use loose::LooseWriter;
+pub use new_objects::NewObjects;
 use resolve::{Resolver, Tally};
 use spool::Spool;
 
@@ -126,7 +127,7 @@ pub struct Received {
     pub stored: Stored,
     /// Bytes that were read.
     pub bytes: u64,
-    /// The objects that were in the pack.
+    /// The objects that were in the pack, and bases that were added to it.
     pub objects: NewObjects,
 }
 
@@ -144,55 +145,8 @@ pub enum Stored {
     Loose,
 }
 
-/// The objects of a pack, by their oids.
-#[derive(Debug, Clone, Default)]
-pub struct NewObjects {
-    /// Oids one after the other, sorted.
-    oids: Vec<u8>,
-    kinds: Vec<u8>,
-}
-
-impl NewObjects {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.kinds.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.kinds.is_empty()
-    }
-
-    /// What the object is; `None` if it was not in the pack.
-    pub fn kind(&self, oid: &Oid) -> Option<Kind> {
-        let wanted = oid.as_bytes();
-        let (mut low, mut high) = (0, self.len());
-        if self.oids.len() != high * wanted.len() {
-            return None;
-        }
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.oids[middle * wanted.len()..][..wanted.len()].cmp(wanted) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Kind::from_pack_type(self.kinds[middle]),
-            }
-        }
-        None
-    }
-
-    /// The objects in the order of their oids.
-    pub fn iter(&self) -> impl Iterator<Item = (Oid, Kind)> + '_ {
-        let length = self.oids.len().checked_div(self.len()).unwrap_or(1);
-        self.oids
-            .chunks_exact(length)
-            .zip(&self.kinds)
-            .filter_map(|(oid, kind)| Some((Oid::from_bytes(oid)?, Kind::from_pack_type(*kind)?)))
-    }
-}
-
-/// Reads a pack to its end and puts its objects into `quarantine`, a directory that exists and is
-/// laid out like `objects/`.
+/// Reads a pack to its end and puts its objects into `quarantine`, a directory that exists, is
+/// laid out like `objects/`, and that no other pack is being put into.
 ///
 /// When it fails, files may be left in the quarantine, which is the caller's to remove. Nothing
 /// outside of it is touched, and `source` may not have been read to its end.
@@ -253,7 +207,7 @@ pub async fn receive<S: WriteStorage>(
     if left > 0 {
         return Err(unpack::unresolved(left));
     }
-    let order = resolver.entries.by_oid();
+    let order = resolver.entries.by_oid(engine).await;
     resolver.check_named_blobs(&order).await?;
     let Resolver { entries, loose, .. } = resolver;
     let objects = NewObjects::new(&entries, &order);
@@ -312,21 +266,5 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
             }
         }
         Ok(())
-    }
-}
-
-impl NewObjects {
-    fn new(entries: &entries::Entries, order: &[u32]) -> Self {
-        let mut objects = Self::default();
-        let mut last: &[u8] = &[];
-        for entry in order {
-            let oid = entries.oid_bytes(*entry);
-            if oid != last {
-                objects.oids.extend_from_slice(oid);
-                objects.kinds.push(entries.kind(*entry).map_or(0, Kind::pack_type));
-                last = oid;
-            }
-        }
-        objects
     }
 }

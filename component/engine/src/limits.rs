@@ -52,6 +52,8 @@ pub struct Limits {
     /// Bytes of a blob that is taken in up to which it is held in memory while deltas are
     /// resolved. Larger ones go through files of the quarantine.
     pub held_blob: u64,
+    /// Bytes of such files at any one time.
+    pub spilled: u64,
     /// Bytes of bases and deltas kept while the deltas of one pack are resolved. Forgets.
     pub resolve_cache: usize,
     /// Bytes of a pack that is taken in that stay in memory before there is a file for it.
@@ -98,6 +100,7 @@ impl Default for Limits {
             unpacked_objects: 4 << 20,
             received_objects: 16 << 20,
             held_blob: 16 << 20,
+            spilled: 8 << 30,
             resolve_cache: 16 << 20,
             spool: 1 << 20,
             unpack_bytes: 16 << 20,

@@ -42,6 +42,7 @@ pub(crate) use shallow_file::ShallowFile;
 use crate::Repository;
 use crate::storage::WriteStorage;
 use lock::Lock;
+use name_conflict::Known;
 
 /// One ref to be moved.
 #[derive(Debug, Clone)]
@@ -78,6 +79,8 @@ pub(crate) struct Transaction<'r, S: WriteStorage> {
     options: &'r Options,
     /// Whether all refs move by one rename of `packed-refs`.
     through_packed_refs: bool,
+    /// What is in the way of the names, if there are many.
+    known: Known,
     prepared: Vec<Prepared>,
     packed_refs_lock: Option<Lock>,
     /// Directories whose entries have to be made durable.

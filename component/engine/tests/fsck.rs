@@ -476,6 +476,34 @@ fn gitmodules_are_judged_as_git_judges_them() {
 }
 
 #[test]
+fn sha256_objects_are_judged_by_their_own_oids() {
+    let lab = Lab::new();
+    for name in ["b.git", "source.git"] {
+        lab.git("", &["init", "-q", "--bare", "--object-format=sha256", name]);
+    }
+    let tree = lab.git("source.git", &["hash-object", "-t", "tree", "/dev/null"]);
+    let (author, committer) = (format!("author {WHO}"), format!("committer {WHO}"));
+    let (wrong, right) = (format!("tree {TREE_ID}"), format!("tree {tree}"));
+    let (object, tagger) = (format!("object {tree}"), format!("tagger {WHO}"));
+    let entry = |length: usize| [&b"100644 a\0"[..], &vec![7; length]].concat();
+    for (kind, content) in [
+        ("commit", commit(&[&wrong, &author, &committer, ""])),
+        ("commit", commit(&[&right, &author, &committer, ""])),
+        ("commit", commit(&[&right, "parent 1", &author, &committer, ""])),
+        ("tag", commit(&[&object, "type tree", "tag v1", &tagger, ""])),
+        ("tree", entry(32)),
+        ("tree", entry(20)),
+        ("tree", [entry(32), entry(32)].concat()),
+    ] {
+        let args = ["hash-object", "--literally", "-w", "-t", kind, "--stdin"];
+        let oid = lab.git_with("source.git", &args, &content, &[]).stdout;
+        let pack = lab.git_with("source.git", &["pack-objects", "--stdout", "-q"], &oid, &[]);
+        let what = format!("{kind} {}", String::from_utf8_lossy(&content));
+        same(&lab, &what, &pack.stdout, &[]);
+    }
+}
+
+#[test]
 fn gitattributes_are_judged_as_git_judges_them() {
     let lab = lab();
     for length in [10, 2047, 2048, 5000] {

@@ -276,6 +276,31 @@ fn many_deltas_on_one_base_and_a_chain_behind_each_are_resolved() {
     assert_eq!(taken.received().objects.len(), expected);
 }
 
+/// Each step of the chain has a second delta that keeps its file waiting.
+#[test]
+fn files_for_large_blobs_are_bound() {
+    let lab = lab();
+    let mut forge = Forge::new();
+    let mut content = vec![1; 10_000];
+    forge.whole(BLOB, &content);
+    for step in 0..50u8 {
+        let base = oid("blob", &content);
+        forge.ref_delta(&base, &append(content.len(), &[step]));
+        forge.ref_delta(&base, &append(content.len(), &[step, step]));
+        content.push(step);
+    }
+    let pack = forge.finish();
+    for (spilled, fine) in [(100_000, false), (1 << 30, true)] {
+        let limits = Limits { held_blob: 1000, spilled, ..Limits::default() };
+        let taken = lab.take_with("b.git", &pack, &unchecked(), limits, 8192);
+        if fine {
+            assert_eq!(taken.received().objects.len(), 101);
+        } else {
+            assert!(matches!(taken.error(), Error::LimitExceeded("spilled")), "{}", taken.error());
+        }
+    }
+}
+
 #[test]
 fn bases_may_follow_their_deltas_but_not_go_in_circles() {
     let lab = lab();

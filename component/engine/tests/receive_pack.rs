@@ -41,6 +41,12 @@ fn many_refs_move_at_once() {
     for number in 0..100 {
         push = push.update(ZERO, &case.c, &format!("refs/heads/n{}/x{number}", number % 3));
     }
+    // Of which some cannot.
+    case.lab.git("base.git", &["update-ref", "refs/heads/dir/loose", &case.a]);
+    for name in ["refs/heads/a..b", "refs/heads/main/x", "refs/tags/v1/x/y", "refs/heads/dir"] {
+        push = push.update(ZERO, &case.c, name);
+    }
+    push = push.update(&case.b, &case.c, "refs/heads/nope");
     case.same(&push.update(&case.a, &case.c, "refs/heads/topic"));
 }
 
@@ -194,9 +200,7 @@ fn deletes_of_what_is_not_there_are_as_git_s() {
     case.same(&case.push(ZERO, ZERO, "refs/heads/topic"));
     write(&case.lab.path("base.git").join("refs/heads/dangling"), other.as_bytes());
     let lab = &case.lab;
-    for name in ["ours.git", "gits.git"] {
-        lab.copy("base.git", name);
-    }
+    case.fresh();
     let push = case.push(&other, ZERO, "refs/heads/dangling").bytes();
     assert_eq!(lab.engine_receives("ours.git", &push), lab.git_receives("gits.git", &push));
     assert_eq!(lab.all_refs("ours.git"), lab.all_refs("gits.git"));
@@ -299,10 +303,7 @@ fn broken_packs_are_refused_and_leave_nothing() {
     };
     let refused = |push: Push| {
         let lab = &case.lab;
-        for name in ["ours.git", "gits.git"] {
-            _ = std::fs::remove_dir_all(lab.path(name));
-            lab.copy("base.git", name);
-        }
+        case.fresh();
         let ours = lab.engine_receives("ours.git", &push.bytes());
         let gits = lab.git_receives("gits.git", &push.bytes());
         assert_eq!(ours.report, gits.report, "{ours:?} {gits:?}");
@@ -330,10 +331,7 @@ fn broken_packs_are_refused_and_leave_nothing() {
     push.capabilities += " quiet";
     case.lab.git("base.git", &["config", "receive.fsck.missingEmail", "ignore"]);
     let lab = &case.lab;
-    for name in ["ours.git", "gits.git"] {
-        _ = std::fs::remove_dir_all(lab.path(name));
-        lab.copy("base.git", name);
-    }
+    case.fresh();
     let ours = lab.engine_receives("ours.git", &push.bytes());
     assert_eq!(ours.report, lab.git_receives("gits.git", &push.bytes()).report);
     assert_eq!(ours.report, "unpack ok\nok refs/heads/bad\n");
@@ -418,10 +416,7 @@ fn reports_have_the_form_that_was_agreed_on() {
         "side-band-64k",
         "report-status-v2 side-band-64k push-options quiet agent=x/1 session-id=abc",
     ] {
-        for name in ["ours.git", "gits.git"] {
-            _ = std::fs::remove_dir_all(lab.path(name));
-            lab.copy("base.git", name);
-        }
+        case.fresh();
         let mut push = case.push(&case.b, &case.c, "refs/heads/main");
         push.capabilities = capabilities.to_owned();
         push.options = vec!["a".into(), "b=c".into()];
@@ -451,10 +446,7 @@ fn a_lock_that_somebody_else_holds_is_respected() {
         write(&path, b"");
         let push = case.push(old, new, name);
         let lab = &case.lab;
-        for name in ["ours.git", "gits.git"] {
-            _ = std::fs::remove_dir_all(lab.path(name));
-            lab.copy("base.git", name);
-        }
+        case.fresh();
         let ours = lab.engine_receives("ours.git", &push.bytes());
         let gits = lab.git_receives("gits.git", &push.bytes());
         assert_eq!(ours.report, gits.report);

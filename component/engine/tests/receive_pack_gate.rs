@@ -120,6 +120,18 @@ fn what_was_not_advertised_is_refused() {
 }
 
 #[test]
+fn a_repository_with_reftable_is_left_alone() {
+    let case = Case::new(&[]);
+    _ = std::fs::remove_dir_all(case.lab.path("base.git"));
+    case.lab.git("", &["init", "-q", "--bare", "--ref-format=reftable", "base.git"]);
+    let push = Push::new("").update(ZERO, &case.c, "refs/heads/main");
+    let push = push.pack(&case.lab, "work", &[&case.c]);
+    let (report, pushed) = serve(&case, &push, &mut Refuses::default());
+    assert!(pushed.is_err() && report.contains("not supported here"), "{report}");
+    untouched(&case);
+}
+
+#[test]
 fn a_delete_that_finds_nothing_is_no_event() {
     let case = Case::new(&[]);
     let push = Push::new("").update(ZERO, ZERO, "refs/heads/nope");
@@ -133,13 +145,12 @@ fn only_old_leftovers_are_swept() {
     let case = Case::new(&[]);
     let quarantine = case.lab.path("base.git/objects/tmp_objdir-incoming-0123456789abcdef");
     std::fs::create_dir_all(quarantine.join("pack")).expect("made");
-    std::fs::create_dir_all(quarantine.join("locks/refs/heads")).expect("made");
     write(&quarantine.join("pack/tmp_pack_incoming"), b"PACK");
-    write(&quarantine.join("locks/refs/heads/main.lock"), b"");
-    write(&quarantine.join("locks/refs/heads/topic.lock"), b"");
+    write(&quarantine.join("lock-refs%2Fheads%2Fmain"), b"");
+    write(&quarantine.join("lock-refs%2Fheads%2Ftopic"), b"");
     // One lock that is ours, and one that somebody has taken since.
     let lock = |name: &str| case.lab.path("base.git/refs/heads").join(name);
-    std::fs::hard_link(quarantine.join("locks/refs/heads/main.lock"), lock("main.lock"))
+    std::fs::hard_link(quarantine.join("lock-refs%2Fheads%2Fmain"), lock("main.lock"))
         .expect("linked");
     write(&lock("topic.lock"), b"");
     let repository = case.lab.open("base.git");

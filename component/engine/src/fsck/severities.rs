@@ -1,6 +1,6 @@
 //! How severe each finding is for one repository, and which objects are let off.
 //!
-//! Spec: git-config(1), "fsck.<msg-id>", "receive.fsck.<msg-id>", "fsck.skipList"
+//! Spec: git-config(1), `fsck.<msg-id>`, `receive.fsck.<msg-id>`, "fsck.skipList"
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 //! A URL must not look like an option, not smuggle a line into the protocol of a credential
 //! helper, and not climb out of what it is relative to.
 //!
-//! Spec: git-fsck(1), "gitmodulesUrl"; gitmodules(5), "submodule.<name>.url"
+//! Spec: git-fsck(1), "gitmodulesUrl"; gitmodules(5), `submodule.<name>.url`
 
 /// Whether git refuses it.
 pub(super) fn is_refused(url: &[u8]) -> bool {

@@ -2,7 +2,9 @@
 
 use gitwasi_wire::{ObjectFormat, Oid};
 
+use crate::Engine;
 use crate::object::Kind;
+use crate::storage::Storage;
 
 /// The entries of a pack, in its order.
 #[derive(Debug)]
@@ -99,11 +101,29 @@ impl Entries {
     }
 
     /// The entries in the order of their oids; equal ones in that of the pack, as git has them.
-    pub(super) fn by_oid(&self) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.len()).collect();
-        order.sort_unstable_by(|a, b| {
-            self.oid_bytes(*a).cmp(self.oid_bytes(*b)).then_with(|| a.cmp(b))
-        });
+    pub(super) async fn by_oid<S: Storage>(&self, engine: &Engine<S>) -> Vec<u32> {
+        // By the first byte, then each of these by itself: others may run in between.
+        let mut starts = [0usize; 257];
+        for entry in 0..self.len() {
+            starts[usize::from(self.oid_bytes(entry)[0]) + 1] += 1;
+        }
+        for first in 0..256 {
+            starts[first + 1] += starts[first];
+        }
+        let mut order = vec![0; self.len() as usize];
+        let mut ends = starts;
+        for entry in 0..self.len() {
+            let end = &mut ends[usize::from(self.oid_bytes(entry)[0])];
+            order[*end] = entry;
+            *end += 1;
+        }
+        for first in 0..256 {
+            let same = &mut order[starts[first]..starts[first + 1]];
+            same.sort_unstable_by(|a, b| {
+                self.oid_bytes(*a).cmp(self.oid_bytes(*b)).then_with(|| a.cmp(b))
+            });
+            engine.worked(same.len() as u64 / 4).await;
+        }
         order
     }
 }

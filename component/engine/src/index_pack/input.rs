@@ -123,7 +123,7 @@ mod tests {
             (1024, "1024 bytes"),
             (1536, "1.50 KiB"),
             (5 << 20, "5.00 MiB"),
-            (3 << 29, "1.50 GiB"),
+            (5 << 30, "5.00 GiB"),
         ] {
             assert_eq!(humanise(bytes), text);
         }

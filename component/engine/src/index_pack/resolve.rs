@@ -58,6 +58,8 @@ pub(super) struct Tally {
     pub(super) external: u64,
     /// Files that were made for large blobs.
     spilled: u32,
+    /// Bytes of those that are still there.
+    spilled_bytes: u64,
 }
 
 /// A base whose deltas are being resolved.
@@ -106,9 +108,9 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
             let head = self.head(entry).await?;
             let held = if self.is_large(kind, head.size) {
                 let offset = self.entries.offset(entry) + head.length as u64;
-                let mut file = self.spill().await?;
+                let mut file = self.spill(head.size).await?;
                 let mut stream = Inflating::new(&*self.spool, self.inspector.pool(), offset);
-                file.put_all(&mut stream).await?;
+                file.put_all(head.size, &mut stream).await?;
                 Held::File(file.finish().await?)
             } else {
                 Held::Memory(self.content(node, &oid).await?)
@@ -137,17 +139,24 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
         kind == Kind::Blob && size > self.inspector.engine().limits.held_blob
     }
 
-    /// A file for a large blob.
-    pub(super) async fn spill(&mut self) -> Result<Spilling<'r, S>> {
+    /// A file for a blob of `size` bytes.
+    pub(super) async fn spill(&mut self, size: u64) -> Result<Spilling<'r, S>> {
+        self.tally.spilled_bytes += size;
+        if self.tally.spilled_bytes > self.inspector.engine().limits.spilled {
+            return Err(Error::LimitExceeded("spilled"));
+        }
         let path = format!("{}{}", self.spill_path, self.tally.spilled);
         self.tally.spilled += 1;
         Spilling::create(self.inspector.engine(), path).await
     }
 
     /// Removes the file, if it is one.
-    pub(super) async fn discard(&self, held: Held<S>) -> Result<()> {
+    pub(super) async fn discard(&mut self, held: Held<S>) -> Result<()> {
         match held {
-            Held::File(file) => file.remove(self.inspector.engine()).await,
+            Held::File(file) => {
+                self.tally.spilled_bytes = self.tally.spilled_bytes.saturating_sub(file.size());
+                file.remove(self.inspector.engine()).await
+            }
             Held::Memory(_) | Held::Elsewhere => Ok(()),
         }
     }

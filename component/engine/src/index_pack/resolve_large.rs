@@ -74,7 +74,7 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
         let is_large = self.is_large(Kind::Blob, size);
         drop(delta);
         self.inflated(size)?;
-        let file = if is_large && needed { Some(self.spill().await?) } else { None };
+        let file = if is_large && needed { Some(self.spill(size).await?) } else { None };
         let mut out = Out {
             hasher: ObjectHasher::new(self.inspector.format(), Kind::Blob, size),
             memory: (!is_large).then(Vec::new),
@@ -111,14 +111,14 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
     pub(super) async fn spill_stored(&mut self, oid: &Oid, location: Location) -> Result<Held<S>> {
         let odb = &self.inspector.repository.odb;
         let mut chain = Vec::new();
-        let mut start = None;
+        let (mut start, mut size) = (None, odb.header(oid, location).await?.1);
         if let Location::Packed { pack, pos } = location {
             let pack = odb.pack(pack);
             let mut offset = pack.idx(odb).await?.offset_at(pos).await?;
             loop {
                 let entry = pack.entry(odb, offset).await?;
                 if let EntryKind::Whole(_) = entry.kind {
-                    start = Some((pack, entry.data_offset));
+                    (start, size) = (Some((pack, entry.data_offset)), entry.size);
                     break;
                 }
                 if chain.len() == odb.engine.limits.delta_depth {
@@ -131,18 +131,17 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
         let mut file = match start {
             Some((pack, offset)) => {
                 let data = pack.data(odb).await?;
-                self.spill_pieces(Inflating::new(data, &odb.inflaters, offset)).await?
+                self.spill_pieces(size, Inflating::new(data, &odb.inflaters, offset)).await?
             }
             None => match Stored::open(odb, oid, location).await? {
-                Some(stored) => self.spill_pieces(stored).await?,
+                Some(stored) => self.spill_pieces(size, stored).await?,
                 None => return Err(Error::corrupt("a delta without its base")),
             },
         };
         while let (Some(offset), Some((pack, _))) = (chain.pop(), start) {
             let next = self.apply_stored(pack, offset, &file).await?;
-            if let Held::File(file) = std::mem::replace(&mut file, next) {
-                file.remove(self.inspector.engine()).await?;
-            }
+            let base = std::mem::replace(&mut file, next);
+            self.discard(base).await?;
         }
         if let Held::File(file) = &file
             && self.oid_of_file(file).await? != *oid
@@ -152,9 +151,9 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
         Ok(file)
     }
 
-    async fn spill_pieces(&mut self, mut pieces: impl Pieces) -> Result<Held<S>> {
-        let mut file = self.spill().await?;
-        file.put_all(&mut pieces).await?;
+    async fn spill_pieces(&mut self, size: u64, mut pieces: impl Pieces) -> Result<Held<S>> {
+        let mut file = self.spill(size).await?;
+        file.put_all(size, &mut pieces).await?;
         Ok(Held::File(file.finish().await?))
     }
 
@@ -171,7 +170,7 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
             return Err(Error::corrupt("a delta"));
         }
         let hasher = ObjectHasher::new(self.inspector.format(), Kind::Blob, delta.result);
-        let mut out = Out { hasher, memory: None, file: Some(self.spill().await?) };
+        let mut out = Out { hasher, memory: None, file: Some(self.spill(delta.result).await?) };
         delta.apply(self.inspector.engine(), base, &mut out).await?;
         match out.file {
             Some(file) => Ok(Held::File(file.finish().await?)),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::blocks::{Blocks, PIECE, Pieces};
 use crate::storage::{CachedFile, StorageWriter as _, WriteStorage};
-use crate::{Engine, Result};
+use crate::{Engine, Error, Result};
 
 /// Bytes that are written at once.
 const WRITE_SIZE: usize = 256 << 10;
@@ -38,13 +38,16 @@ impl<'e, S: WriteStorage> Spilling<'e, S> {
         if self.pending.len() < WRITE_SIZE { Ok(()) } else { self.flush().await }
     }
 
-    /// All that is left of `pieces`.
-    pub(super) async fn put_all(&mut self, pieces: &mut impl Pieces) -> Result<()> {
+    /// All that is left of `pieces`, which shall be `size` bytes.
+    pub(super) async fn put_all(&mut self, size: u64, pieces: &mut impl Pieces) -> Result<()> {
+        let mut left = size;
         loop {
             let piece = pieces.next().await?;
-            if piece.is_empty() {
+            if piece.is_empty() && left == 0 {
                 return Ok(());
             }
+            let less = left.checked_sub(piece.len() as u64).filter(|_| !piece.is_empty());
+            left = less.ok_or_else(|| Error::corrupt("a blob of another size than it says"))?;
             self.put(&piece).await?;
             self.engine.worked(piece.len() as u64 / 256 + 1).await;
         }

@@ -123,3 +123,49 @@ impl<'e, S: WriteStorage> Hashed<'e, S> {
         Ok(self.file.sync().await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gitwasi_wire::Oid;
+
+    use super::*;
+    use crate::Limits;
+    use crate::object::Kind;
+    use crate::storage::native::{NativeStorage, block_on};
+
+    /// Git's own files are compared with in `tests/index_pack.rs`; packs of 2 GiB are not made there.
+    #[test]
+    fn offsets_of_more_than_31_bits_have_a_table_of_their_own() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Engine::new(NativeStorage::new(dir.path()), Limits::default());
+        let mut entries = Entries::new(ObjectFormat::Sha1);
+        for (offset, first) in [(12, 9), (0x7fff_ffff, 3), (0x8000_0000, 7), (0x1_0000_0002, 3)] {
+            let mut oid = [offset as u8; 20];
+            oid[0] = first;
+            entries.push(offset, offset as u32 ^ 1, Kind::Blob, &Oid::Sha1(oid));
+        }
+        let order = block_on(entries.by_oid(&engine));
+        assert_eq!(order, [3, 1, 2, 0]);
+        block_on(idx(&engine, "x.idx", ObjectFormat::Sha1, &entries, &order, &[5; 20]))
+            .expect("written");
+        let idx = std::fs::read(dir.path().join("x.idx")).expect("a file");
+        let fanout = |first: usize| &idx[8 + 4 * first..][..4];
+        assert_eq!(
+            [fanout(2), fanout(3), fanout(6), fanout(7), fanout(8), fanout(9), fanout(255)]
+                .concat(),
+            [0u32, 2, 2, 3, 3, 4, 4].map(u32::to_be_bytes).concat()
+        );
+        let offsets = 8 + 1024 + 4 * (20 + 4);
+        let table = [0x8000_0000, 0x7fff_ffff, 0x8000_0001, 12].map(u32::to_be_bytes).concat();
+        assert_eq!(idx[offsets..][..16], table);
+        let large = [0x1_0000_0002u64, 0x8000_0000].map(u64::to_be_bytes).concat();
+        assert_eq!(idx[offsets + 16..][..16], large);
+        assert_eq!(idx[offsets + 32..][..20], [5; 20]);
+        assert_eq!(idx.len(), offsets + 32 + 40);
+
+        block_on(rev(&engine, "x.rev", ObjectFormat::Sha256, &order, &[6; 32])).expect("written");
+        let rev = std::fs::read(dir.path().join("x.rev")).expect("a file");
+        assert_eq!(rev[..12], *b"RIDX\0\0\0\x01\0\0\0\x02");
+        assert_eq!(rev[12..28], [3u32, 1, 2, 0].map(u32::to_be_bytes).concat());
+    }
+}

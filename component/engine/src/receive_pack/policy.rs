@@ -14,9 +14,6 @@ use crate::upload_pack::Output;
 use crate::walk::{Range, Walk};
 use crate::{Repository, Result};
 
-/// Worktrees looked at, at most.
-const MAX_WORKTREES: usize = 1024;
-
 /// What git explains to who updates a branch that is checked out.
 const CURRENT_BRANCH: &str = "\
 By default, updating the current branch in a non-bare repository
@@ -63,11 +60,12 @@ impl Heads {
         let mut linked = Vec::new();
         let engine = &repository.engine;
         let directory = repository.file("worktrees");
-        let entries = match engine.storage.entries(&directory, MAX_WORKTREES).await {
-            Ok(entries) => entries,
-            Err(error) if error.is_absent() => return Ok(Self { own, linked }),
-            Err(error) => return Err(error.into()),
-        };
+        let entries =
+            match engine.storage.entries(&directory, engine.limits.directory_entries).await {
+                Ok(entries) => entries,
+                Err(error) if error.is_absent() => return Ok(Self { own, linked }),
+                Err(error) => return Err(error.into()),
+            };
         for entry in entries.iter().filter(|entry| entry.kind == FileKind::Directory) {
             let head = engine.read_small(&format!("{directory}/{}/HEAD", entry.name)).await?;
             if let Some(target) = head.unwrap_or_default().strip_prefix(b"ref:") {

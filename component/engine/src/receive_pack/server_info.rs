@@ -3,7 +3,7 @@
 //!
 //! Spec: git-update-server-info(1)
 
-use crate::storage::WriteStorage;
+use crate::storage::{StorageFile, WriteStorage};
 use crate::transaction::replace_file;
 use crate::{Error, Repository, Result, hex};
 
@@ -16,19 +16,27 @@ pub(super) async fn update<S: WriteStorage>(
     let storage = &repository.engine.storage;
     for name in ["info/refs", "objects/info/packs"] {
         let path = repository.file(name);
-        match storage.stat(&path).await {
-            Ok(_) => {}
+        let old = match storage.stat(&path).await {
+            Ok(stat) => Some(stat.size),
             Err(error) if error.is_absent() && always => {
                 let (directory, _) = path.rsplit_once('/').unwrap_or_default();
                 _ = storage.create_directory(directory).await;
+                None
             }
             Err(error) if error.is_absent() => continue,
             Err(error) => return Err(error.into()),
-        }
+        };
         let content = match name {
             "info/refs" => refs(repository).await?,
             _ => packs(repository).await?,
         };
+        // Most pushes add no pack.
+        if old == Some(content.len() as u64) {
+            let file = storage.open(&path).await?;
+            if file.read_at(0, content.len()).await? == content {
+                continue;
+            }
+        }
         replace_file(storage, scratch, &path, content).await?;
     }
     Ok(())

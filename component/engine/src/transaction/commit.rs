@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 use gitwasi_wire::Oid;
 
 use super::directories::remove_empty_parents;
@@ -27,15 +27,17 @@ impl<S: WriteStorage> Transaction<'_, S> {
                 *outcome = Err(Refusal::failed(&"refs".into(), error.clone()));
             }
         }
-        let deleted: Vec<BString> = self
+        let deleted = self
             .prepared
             .iter()
-            .filter(|prepared| prepared.new.is_none() || self.through_packed_refs)
-            .map(|prepared| prepared.name.clone())
+            .filter(|prepared| prepared.new.is_none() || self.through_packed_refs);
+        // One name for each directory will do.
+        let deleted: BTreeMap<Vec<u8>, BString> = deleted
+            .map(|prepared| (parent(&prepared.name).to_vec(), prepared.name.clone()))
             .collect();
         self.release().await;
-        // Only now: the locks were in the same directories.
-        for name in deleted {
+        // Only now, for the locks were in the same directories; the innermost first.
+        for name in deleted.into_values().rev() {
             let storage = &self.repository.engine.storage;
             remove_empty_parents(storage, &self.repository.path, &name.to_string()).await;
         }
@@ -214,4 +216,8 @@ fn again(error: &Error) -> Error {
         Error::Storage(error) => Error::Storage(error.clone()),
         error => Error::Corrupt(error.to_string()),
     }
+}
+
+fn parent(name: &[u8]) -> &[u8] {
+    name.rfind_byte(b'/').map_or(&[], |end| &name[..end])
 }

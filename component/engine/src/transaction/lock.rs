@@ -10,8 +10,11 @@ use super::directories::{make_parents, parent, remove_made};
 use crate::storage::{Kind, Storage, StorageError, StorageWriter, WriteStorage};
 use crate::{Engine, Error, Result};
 
-/// Where locks begin their life, below the transaction's directory.
-const LOCKS: &str = "locks";
+/// How the names begin that locks have in the transaction's directory.
+const PREFIX: &str = "lock-";
+
+/// Bytes of one component of such a name: less than any file system takes.
+const COMPONENT: usize = 200;
 
 /// How often directories that vanish before a lock is in them are made anew. Git's number.
 const ATTEMPTS: u32 = 3;
@@ -62,8 +65,10 @@ impl Lock {
         timeout: u64,
     ) -> Result<Self, LockError> {
         let file = format!("{repository}/{name}");
-        let own = format!("{scratch}/{LOCKS}/{name}.lock");
-        make_parents(storage, &own).await?;
+        let own = format!("{scratch}/{}", own_name(name));
+        if name.len() > COMPONENT / 3 {
+            make_parents(storage, &own).await?;
+        }
         let mut lock = Self { file, own, made: Vec::new(), held: Cell::new(false) };
         let taken = match lock.write(storage, content).await {
             Ok(()) => lock.link(storage, timeout).await,
@@ -158,30 +163,55 @@ pub(crate) async fn release_left_locks<S: WriteStorage>(
     repository: &str,
     scratch: &str,
 ) -> Result<()> {
-    let storage = &engine.storage;
+    let (storage, limit) = (&engine.storage, engine.limits.directory_entries);
     let mut unread = vec![String::new()];
     while let Some(directory) = unread.pop() {
-        let path = format!("{scratch}/{LOCKS}{directory}");
-        let entries = match storage.entries(&path, engine.limits.refs).await {
+        let entries = match storage.entries(&format!("{scratch}{directory}"), limit).await {
             Ok(entries) => entries,
             Err(error) if error.is_absent() => continue,
             Err(error) => return Err(error.into()),
         };
         for entry in entries {
-            let name = format!("{directory}/{}", entry.name);
-            if entry.kind == Kind::Directory {
-                unread.push(name);
+            let own = format!("{directory}/{}", entry.name);
+            if !own[1..].starts_with(PREFIX) {
                 continue;
             }
-            let lock = format!("{repository}{name}");
-            if is_same(storage, &lock, &format!("{scratch}/{LOCKS}{name}")).await? {
+            if entry.kind == Kind::Directory {
+                unread.push(own);
+                continue;
+            }
+            let Some(name) = locked_name(&own) else { continue };
+            let lock = format!("{repository}/{name}.lock");
+            if is_same(storage, &lock, &format!("{scratch}{own}")).await? {
                 storage.remove_file(&lock).await?;
-                let name = name.trim_start_matches('/');
-                super::directories::remove_empty_parents(storage, repository, name).await;
+                super::directories::remove_empty_parents(storage, repository, &name).await;
             }
         }
     }
     Ok(())
+}
+
+/// The name that the lock of a file has in the transaction's directory: one component, unless it
+/// is very long.
+fn own_name(name: &str) -> String {
+    let encoded = name.replace('%', "%25").replace('/', "%2F");
+    let mut own = PREFIX.to_owned();
+    let mut length = 0;
+    for char in encoded.chars() {
+        if length + char.len_utf8() > COMPONENT {
+            own.push('/');
+            length = 0;
+        }
+        own.push(char);
+        length += char.len_utf8();
+    }
+    own
+}
+
+/// The file that is locked, by the path of its lock in the transaction's directory.
+fn locked_name(own: &str) -> Option<String> {
+    let encoded = own.strip_prefix('/')?.strip_prefix(PREFIX)?.replace('/', "");
+    Some(encoded.replace("%2F", "/").replace("%25", "%"))
 }
 
 /// Whether two names are of one file.
@@ -196,4 +226,20 @@ pub(crate) async fn is_same<S: Storage>(storage: &S, a: &str, b: &str) -> Result
     }
     // More than the identity: a storage may not be able to tell files apart.
     Ok(found[0] == found[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_tells_what_it_locks() {
+        let long = format!("refs/heads/{}/ä%2F", "é/".repeat(300));
+        for name in ["HEAD", "packed-refs", "refs/heads/a%b", &long] {
+            let own = own_name(name);
+            assert!(own.split('/').all(|component| component.len() <= COMPONENT + PREFIX.len()));
+            assert_eq!(locked_name(&format!("/{own}")).as_deref(), Some(name));
+        }
+        assert_eq!(own_name("refs/heads/main"), "lock-refs%2Fheads%2Fmain");
+    }
 }

@@ -7,7 +7,7 @@ use gitwasi_wire::Oid;
 
 use super::directories::remove_if_empty;
 use super::lock::{Lock, LockError};
-use super::name_conflict::{self, Conflict};
+use super::name_conflict::{self, Conflict, Known};
 use super::raw_ref::RawRef;
 use super::{MANY, Options, Prepared, Refusal, Transaction, Update, reflog};
 use crate::Repository;
@@ -30,10 +30,17 @@ impl<'r, S: WriteStorage> Transaction<'r, S> {
             scratch,
             options,
             through_packed_refs: updates.len() > 1 && atomic || updates.len() >= MANY,
+            known: Known::default(),
             prepared: Vec::new(),
             packed_refs_lock: None,
             touched: BTreeSet::new(),
         };
+        if updates.len() >= MANY {
+            // If that fails, each name is looked at by itself, and fails by itself.
+            let made = updates.iter().filter(|update| update.new.is_some());
+            let asked = made.map(|update| update.name.clone()).collect();
+            transaction.known = Known::new(repository, asked).await.unwrap_or_default();
+        }
         let mut names = BTreeSet::new();
         let mut outcomes = Vec::with_capacity(updates.len());
         let mut all_locked = true;
@@ -186,7 +193,13 @@ impl<'r, S: WriteStorage> Transaction<'r, S> {
         if directory {
             let path = self.repository.file(&name.to_str_lossy());
             if !remove_if_empty(&self.repository.engine, &path).await.map_err(failed)? {
-                return Err(Refusal::Blocked(update.name.clone(), name.to_string()));
+                // A ref that was made a moment ago, or what is no ref at all.
+                let found = name_conflict::find_existing(self.repository, name.as_bstr()).await;
+                let (asked, name) = (update.name.clone(), name.clone());
+                return Err(match found.map_err(failed)? {
+                    Some(other) => Refusal::NameConflict { asked, name, other },
+                    None => Refusal::Blocked(asked, name.to_string()),
+                });
             }
         }
         Ok(())
@@ -198,7 +211,8 @@ impl<'r, S: WriteStorage> Transaction<'r, S> {
         name: &BString,
         names: &BTreeSet<BString>,
     ) -> Result<(), Refusal> {
-        let conflict = name_conflict::find(self.repository, name.as_bstr(), names).await;
+        let conflict =
+            name_conflict::find(self.repository, name.as_bstr(), names, &self.known).await;
         let (asked, name) = (asked.clone(), name.clone());
         match conflict {
             Ok(None) => Ok(()),

@@ -74,10 +74,7 @@ impl Case {
     #[track_caller]
     pub fn same_but_objects(&self, push: &Push) -> String {
         let lab = &self.lab;
-        for name in ["ours.git", "gits.git"] {
-            _ = std::fs::remove_dir_all(lab.path(name));
-            lab.copy("base.git", name);
-        }
+        self.fresh();
         let ours = lab.engine_receives("ours.git", &push.bytes());
         let gits = lab.git_receives("gits.git", &push.bytes());
         let plain = |messages: &[String]| {
@@ -96,6 +93,14 @@ impl Case {
         }
         self.nothing_is_left();
         ours.report
+    }
+
+    /// Makes the copies of `base.git` anew, one for each side.
+    pub fn fresh(&self) {
+        for name in ["ours.git", "gits.git"] {
+            _ = std::fs::remove_dir_all(self.lab.path(name));
+            self.lab.copy("base.git", name);
+        }
     }
 
     #[track_caller]
