@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::{DirEntry, Kind, Stat, Storage, StorageError, StorageFile};
 
@@ -78,6 +79,10 @@ impl Storage for MemoryStorage {
     }
 
     async fn yield_now(&self) {}
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 impl StorageFile for MemoryFile {

@@ -72,6 +72,7 @@ cells! {
     hidden_head: &[Refs, V0],
     without_head: &[Refs, V0],
     broken: &[Refs, Packs],
+    broken_and_packed: &[Refs],
     filters: &[Filters, Odd],
     filters_restricted: &[Filters],
     filters_contradictory: &[Filters],

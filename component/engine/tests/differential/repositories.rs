@@ -294,6 +294,19 @@ pub fn broken(lab: &Lab) {
     write("refs/tags/nothing", &String::from_utf8_lossy(&tag.stdout));
 }
 
+/// As above, and packed by somebody who did not note what the tags point to.
+pub fn broken_and_packed(lab: &Lab) {
+    broken(lab);
+    for name in ["garbage", "empty"] {
+        std::fs::remove_file(lab.path("a.git/refs/heads").join(name)).expect("removed");
+    }
+    let refs = lab.git("a.git", &["for-each-ref", "--format=%(objectname) %(refname)"]);
+    support::write(&lab.path("a.git/packed-refs"), format!("{refs}\n").as_bytes());
+    for directory in ["heads", "tags"] {
+        std::fs::remove_dir_all(lab.path("a.git/refs").join(directory)).expect("removed");
+    }
+}
+
 /// Everything that can be offered.
 pub fn liberal(lab: &Lab) {
     linear(lab);
