@@ -62,6 +62,8 @@ cells! {
     alternates: &[Packs],
     shallow: &[Refs, Packs, Depth, V0],
     sha256: &[Refs, Packs, V0],
+    reftable: &[Refs, Packs, V0],
+    empty_reftable: &[Refs],
     empty: ALL,
     empty_silent: &[Refs],
     unborn_head: &[Refs, V0],

@@ -195,6 +195,23 @@ pub fn sha256(lab: &Lab) {
     add_objects(lab);
 }
 
+pub fn reftable(lab: &Lab) {
+    lab.history("a.git", 60, &["--ref-format=reftable"]);
+    lab.git("a.git", &["tag", "-a", "-m", "x", "chain", "v7"]);
+    lab.git("a.git", &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+    lab.git("a.git", &["symbolic-ref", "refs/heads/broken", "refs/heads/nowhere"]);
+    lab.git("a.git", &["update-ref", "-d", "refs/tags/v14"]);
+    // Not `v2`: in reftables git 2.47 hides `v21` with it.
+    lab.git("a.git", &["config", "transfer.hideRefs", "refs/tags/v21"]);
+    more_commits(lab, 2);
+    add_objects(lab);
+}
+
+pub fn empty_reftable(lab: &Lab) {
+    let format = "--ref-format=reftable";
+    lab.git("", &["init", "-q", "--bare", "-b", "main", format, "a.git"]);
+}
+
 pub fn empty(lab: &Lab) {
     lab.git("", &["init", "-q", "--bare", "-b", "main", "a.git"]);
 }
