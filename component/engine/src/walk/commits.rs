@@ -155,6 +155,14 @@ impl<S: Storage> Walk<'_, S> {
         state.queue.push((commit.date, std::cmp::Reverse(number)));
         state.interesting += usize::from(flags & UNINTERESTING == 0);
         let tree_id = commit.tree_id;
+        if flags & UNINTERESTING != 0 {
+            // Where dates lie, a parent may have been met before.
+            for parent in &parents {
+                if let Some(number) = state.index.get(parent) {
+                    state.exclude(*number);
+                }
+            }
+        }
         state.seen.push(Seen { node, tree_id, parents, flags: flags | QUEUED });
         Ok(())
     }

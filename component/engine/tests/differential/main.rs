@@ -93,7 +93,7 @@ fn repositories_and_requests_made_by_chance() {
     for seed in named.map_or(seeds, |seed: u64| seed..seed + 1) {
         let lab = Lab::new();
         let mut random = random::Random::new(seed);
-        let commits = random::repository(&lab, &mut random);
+        let (commits, dated) = random::repository(&lab, &mut random);
         let refs = lab.git("a.git", &["for-each-ref", "--format=%(objectname)"]);
         let refs: Vec<String> = refs.lines().map(str::to_owned).collect();
         let name = format!("seed {seed}");
@@ -105,8 +105,11 @@ fn repositories_and_requests_made_by_chance() {
         let hash = ["hash-object", "-w", "--stdin"];
         let sparse = lab.git_with("a.git", &hash, specification, &[]).stdout;
         let sparse = String::from_utf8(sparse).expect("an oid");
-        for _ in 0..20 {
+        for _ in 0..14 {
             subject.compare(&random::request(&mut random, &commits, &refs, sparse.trim()));
+        }
+        for _ in 0..6 {
+            subject.compare(&random::request_v0(&mut random, &commits, &refs, dated));
         }
         subject.finish();
     }

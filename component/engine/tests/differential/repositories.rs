@@ -411,7 +411,7 @@ pub fn feed(lab: &Lab, stream: &str) {
 static CLOCK: AtomicU64 = AtomicU64::new(0);
 
 /// Loose commits on top of main.
-pub fn more_commits(lab: &Lab, count: usize) {
+fn more_commits(lab: &Lab, count: usize) {
     for number in 0..count {
         let back = format!("main~{}^{{tree}}", 2 + number);
         let message = format!("more {number}");
