@@ -10,6 +10,7 @@
 mod blocks;
 mod compare;
 mod complete;
+mod delta_stream;
 mod deltas;
 mod entries;
 mod entry;
@@ -21,7 +22,10 @@ mod loose;
 mod named_blobs;
 mod object_hasher;
 mod resolve;
+mod resolve_large;
+mod spill;
 mod spool;
+mod stored;
 mod unpack;
 mod write_index;
 
@@ -31,11 +35,11 @@ use crate::object::Kind;
 use crate::pack_writer::Hasher;
 use crate::storage::{StorageError, WriteStorage};
 use crate::{Error, Repository, Result, fsck};
-use blocks::Blocks as _;
+use blocks::{Blocks as _, Inflating};
 use input::Input;
 use inspect::Inspector;
 use loose::LooseWriter;
-use resolve::Resolver;
+use resolve::{Resolver, Tally};
 use spool::Spool;
 
 /// Where the bytes of a pack come from.
@@ -234,17 +238,18 @@ pub async fn receive<S: WriteStorage>(
         spool: &mut spool,
         inspector: &mut inspector,
         loose,
-        resolved: 0,
+        spill_path: format!("{pack}/tmp_blob_"),
+        tally: Tally::default(),
     };
     resolver.compare_large(&unpacked.to_compare).await?;
     resolver.write_whole().await?;
     resolver.resolve().await?;
-    let added = if options.fix_thin && resolver.resolved < resolver.deltas.count() {
+    let added = if options.fix_thin && resolver.tally.resolved < resolver.deltas.count() {
         resolver.complete().await?
     } else {
         0
     };
-    let left = resolver.deltas.count() - resolver.resolved;
+    let left = resolver.deltas.count() - resolver.tally.resolved;
     if left > 0 {
         return Err(unpack::unresolved(left));
     }
@@ -260,6 +265,7 @@ pub async fn receive<S: WriteStorage>(
         spool.remove().await?;
         Stored::Nothing
     } else {
+        unique(&entries, &order)?;
         let count = (added > 0).then_some(entries.len());
         let trailer = spool.finish(count, unpacked.checksum, Hasher::new(format)).await?;
         let checksum = Oid::from_bytes(&trailer).ok_or_else(|| Error::corrupt("a checksum"))?;
@@ -275,6 +281,19 @@ pub async fn receive<S: WriteStorage>(
     Ok(Received { stored, bytes, objects })
 }
 
+/// Refuses packs that hold an object twice, as `git index-pack --strict` does: they are a burden
+/// to whoever reads them.
+fn unique(entries: &entries::Entries, order: &[u32]) -> Result<()> {
+    let twice = order.windows(2).find(|two| entries.oid_bytes(two[0]) == entries.oid_bytes(two[1]));
+    match twice {
+        Some(two) => Err(Error::Malformed(format!(
+            "The same object {} appears twice in the pack",
+            entries.oid(two[0])
+        ))),
+        None => Ok(()),
+    }
+}
+
 impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
     /// Writes what is stored whole as loose objects, if that is what they become.
     async fn write_whole(&mut self) -> Result<()> {
@@ -288,8 +307,8 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
                 let offset = self.entries.offset(entry);
                 let head = self.spool.head(offset, oid.as_bytes().len()).await?;
                 let offset = offset + head.length as u64;
-                let stream = (&*self.spool, self.inspector.pool(), offset);
-                loose.copy(kind, &oid, head.size, stream).await?;
+                let mut stream = Inflating::new(&*self.spool, self.inspector.pool(), offset);
+                loose.copy(kind, &oid, head.size, &mut stream).await?;
             }
         }
         Ok(())

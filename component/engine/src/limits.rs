@@ -42,6 +42,9 @@ pub struct Limits {
     pub unpacked_objects: usize,
     /// Objects of one pack that is taken in: about 50 bytes are kept for each.
     pub received_objects: usize,
+    /// Bytes of a blob that is taken in up to which it is held in memory while deltas are
+    /// resolved. Larger ones go through files of the quarantine.
+    pub held_blob: u64,
     /// Bytes of bases and deltas kept while the deltas of one pack are resolved. Forgets.
     pub resolve_cache: usize,
     /// Bytes of a pack that is taken in that stay in memory before there is a file for it.
@@ -51,6 +54,9 @@ pub struct Limits {
     /// Bytes that the objects of one pack may inflate to for each byte of the pack, beyond
     /// [`Self::object_size`]. Deflate itself goes up to about 1,000.
     pub inflation: u64,
+    /// Bytes that the deltas of one pack may come to for each byte of the pack, beyond 64 times
+    /// [`Self::object_size`]. Large directories are what comes near it.
+    pub delta_inflation: u64,
     /// `.gitmodules` and `.gitattributes` blobs that one pack's trees name.
     pub dotgit_blobs: usize,
     /// Patterns of a sparse-checkout specification, each asked about each path.
@@ -82,10 +88,12 @@ impl Default for Limits {
             tag_depth: 100,
             unpacked_objects: 4 << 20,
             received_objects: 16 << 20,
+            held_blob: 16 << 20,
             resolve_cache: 16 << 20,
             spool: 1 << 20,
             unpack_bytes: 16 << 20,
             inflation: 200,
+            delta_inflation: 5000,
             dotgit_blobs: 1 << 18,
             sparse_patterns: 10_000,
             path_length: 4096,

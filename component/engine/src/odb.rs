@@ -24,7 +24,7 @@ use gitwasi_wire::{ObjectFormat, Oid};
 pub use base_cache::BaseCache;
 pub(crate) use bitmap::{BitmapView, Bitmaps};
 pub(crate) use commit_graph::CommitGraph;
-pub(crate) use delta::apply as apply_delta;
+pub(crate) use delta::{apply as apply_delta, copy as copy_instruction, sizes as delta_sizes};
 pub(crate) use directory::PackDirectories;
 pub(crate) use inflate::InflatePool;
 pub(crate) use loose::LooseReader;

@@ -15,11 +15,13 @@
 
 mod advertise;
 mod aliases;
+mod check_objects;
 mod config;
 mod connectivity;
 mod gate;
 mod input;
 mod migrate;
+mod move_refs;
 mod policy;
 mod push;
 mod quarantine;

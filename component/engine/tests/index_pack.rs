@@ -130,6 +130,49 @@ fn thin_packs_are_completed() {
     }
 }
 
+/// Blobs that are large by the limits go through files, wherever their bases come from.
+#[test]
+fn deltas_between_large_blobs_are_resolved_in_files() {
+    for held_blob in [0, 1000] {
+        let limits = Limits { held_blob, resolve_cache: 10_000, ..Limits::default() };
+        let lab = Lab::new();
+        lab.history("a.git", 40, &[]);
+        lab.git("a.git", &["repack", "-adfq", "--depth=50", "--window=50"]);
+        let old = lab.git("a.git", &["rev-parse", "main~8"]);
+        empty(&lab, "b.git", &[]);
+        lab.git("b.git", &["fetch", "-q", "../a.git", &format!("{old}:refs/heads/main")]);
+        lab.git("b.git", &["repack", "-adfq", "--depth=50", "--window=50"]);
+        let thin = format!("main\n^{old}\n");
+        for (args, revs) in [
+            (&["--all", "--delta-base-offset"][..], ""),
+            (&["--all"], ""),
+            (&["--thin"], &thin),
+            (&["--thin", "--delta-base-offset"], &thin),
+        ] {
+            let pack = lab.pack("a.git", args, revs);
+            let taken = lab.take_with("b.git", &pack, &keep(), limits.clone(), 8192);
+            assert_eq!(files(&taken.path.join("pack")).len(), 3, "nothing else is left");
+            same_as_git(&lab, &taken, &[]);
+            let few = Options { unpack_limit: 10_000, ..Options::default() };
+            let loose = lab.take_with("b.git", &pack, &few, limits.clone(), 8192);
+            assert_eq!(loose.received().stored, Stored::Loose);
+            assert!(files(&loose.path.join("pack")).is_empty());
+            let environment = [
+                ("GIT_OBJECT_DIRECTORY", loose.path.to_str().expect("a path")),
+                ("GIT_ALTERNATE_OBJECT_DIRECTORIES", "objects"),
+            ];
+            let args = ["fsck", "--full", "--strict", "--no-dangling"];
+            let output = lab.git_with("b.git", &args, b"", &environment);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let args = ["count-objects"];
+            let output = lab.git_with("b.git", &args, b"", &environment);
+            let counted = String::from_utf8_lossy(&output.stdout).into_owned();
+            let objects = loose.received().objects.len();
+            assert!(counted.starts_with(&format!("{objects} objects")), "{counted}");
+        }
+    }
+}
+
 #[test]
 fn few_objects_become_loose_ones() {
     for init in [&[][..], &["--object-format=sha256"]] {

@@ -29,56 +29,73 @@ fn left(case: &Case) -> Vec<String> {
     names.iter().filter(is_left).cloned().collect()
 }
 
+/// Checks what is left of `push` after it ended somewhere, with `report` as far as it came.
+fn check(
+    case: &Case,
+    push: &Push,
+    old: &BTreeMap<String, String>,
+    report: &str,
+    at: &str,
+) -> BTreeMap<String, String> {
+    case.lab.fsck("ours.git");
+    let is = refs(case, "ours.git");
+    let (mut moved, mut moving) = (0, 0);
+    for (_, new, name) in &push.updates {
+        let (value, old) = (is.get(name), old.get(name));
+        let new = Some(new).filter(|new| *new != ZERO);
+        assert!(value == new || value == old, "{at}: {name} is at {value:?}");
+        moving += usize::from(new != old);
+        moved += usize::from(value == new && new != old);
+        if report.contains(&format!("ok {name}\n")) {
+            assert_eq!(value, new, "{at}: {name}");
+        }
+    }
+    if push.capabilities.contains("atomic") {
+        assert!(moved == 0 || moved == moving, "{at}: {moved} refs moved");
+    }
+    is
+}
+
+/// What `git pack-objects` makes of nothing.
+const EMPTY_PACK: &[u8] = b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
+
+/// The next push removes what the last one has left.
+fn check_next(case: &Case, at: &str) {
+    let next = Push {
+        pack: EMPTY_PACK.to_vec(),
+        ..Push::new("").update(ZERO, &case.a, "refs/heads/next")
+    };
+    let report = case.lab.engine_receives_alone("ours.git", &next.bytes()).report;
+    assert_eq!(report, "unpack ok\nok refs/heads/next\n", "{at}");
+    assert_eq!(left(case), Vec::<String>::new(), "{at}");
+}
+
+fn fresh(case: &Case) {
+    _ = std::fs::remove_dir_all(case.lab.path("ours.git"));
+    case.lab.copy("base.git", "ours.git");
+}
+
 /// Ends `push` at each of its write operations; how many there were.
 fn ends_anywhere(case: &Case, push: &Push, fault: Fault) -> usize {
-    let lab = &case.lab;
-    let atomic = push.capabilities.contains("atomic");
     let old = refs(case, "base.git");
     let bytes = push.bytes();
     for number in 0.. {
-        _ = std::fs::remove_dir_all(lab.path("ours.git"));
-        lab.copy("base.git", "ours.git");
-        let storage = Faulty::new(NativeStorage::new(lab.dir.path()), fault, number);
+        fresh(case);
+        let storage = Faulty::new(NativeStorage::new(case.lab.dir.path()), fault, number);
         let engine = Engine::new(storage.clone(), Limits::default());
         let repository = block_on(engine.open("ours.git")).expect("it opens");
         let (answer, pushed) = serve(&repository, &bytes);
         let at = format!("{fault:?} at operation {number}: {answer:?}");
-
-        lab.fsck("ours.git");
-        let is = refs(case, "ours.git");
-        let mut moved = 0;
-        for (_, new, name) in &push.updates {
-            let value = is.get(name);
-            let new = Some(new).filter(|new| *new != ZERO);
-            assert!(value == new || value == old.get(name), "{at}: {name} is at {value:?}");
-            moved += usize::from(value == new && new != old.get(name));
-            if answer.report.contains(&format!("ok {name}\n")) {
-                assert_eq!(value, new, "{at}: {name}");
-            }
-        }
-        let moving = push
-            .updates
-            .iter()
-            .filter(|(_, new, name)| Some(new).filter(|new| *new != ZERO) != old.get(name));
-        if atomic {
-            assert!(moved == 0 || moved == moving.count(), "{at}: {moved} refs moved");
-        }
-        if let Ok(pushed) = pushed {
-            for update in pushed.ref_updates {
-                let new = Some(update.new_oid.to_string()).filter(|_| !update.new_oid.is_zero());
-                assert_eq!(is.get(&update.name.to_string()), new.as_ref(), "{at}");
-            }
+        let is = check(case, push, &old, &answer.report, &at);
+        for update in pushed.map(|pushed| pushed.ref_updates).unwrap_or_default() {
+            let new = Some(update.new_oid.to_string()).filter(|_| !update.new_oid.is_zero());
+            assert_eq!(is.get(&update.name.to_string()), new.as_ref(), "{at}");
         }
         if !storage.struck() {
             assert_eq!(left(case), Vec::<String>::new());
             return number;
         }
-        let next = Push::new("").update(ZERO, &case.a, "refs/heads/next");
-        let next = next.pack(lab, "work", &[&case.a, &format!("^{}", case.a)]);
-        let report = lab.engine_receives("ours.git", &next.bytes()).report;
-        assert_eq!(report, "unpack ok\nok refs/heads/next\n", "{at}");
-        assert_eq!(left(case), Vec::<String>::new(), "{at}");
-        lab.fsck("ours.git");
+        check_next(case, &at);
     }
     0
 }
@@ -136,4 +153,76 @@ fn a_delete_of_a_ref_in_both_places() {
     let case = Case::new(&[("core.logAllRefUpdates", "true")]);
     case.lab.git("base.git", &["update-ref", "refs/heads/topic", &case.b]);
     both(&case, &Push::new("").update(&case.b, ZERO, "refs/heads/topic"));
+}
+
+/// The example binary, killed at random moments: `GITWASI_KILL_ROUNDS` says how often.
+#[test]
+fn a_process_that_is_killed() {
+    let rounds = std::env::var("GITWASI_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let rounds: u64 = rounds.unwrap_or(100);
+    let case = Case::new(&[("core.logAllRefUpdates", "true")]);
+    case.lab.git("base.git", &["update-ref", "refs/heads/loose", &case.a]);
+    let one = news(&case, Push::new("").update(&case.b, &case.c, "refs/heads/main"));
+    let atomic = Push::new("atomic")
+        .update(&case.b, &case.c, "refs/heads/main")
+        .update(&case.a, ZERO, "refs/heads/topic")
+        .update(&case.a, &case.c, "refs/heads/loose")
+        .update(ZERO, &case.c, "refs/heads/deep/new");
+    let several = Push { capabilities: "report-status side-band-64k".into(), ..atomic.clone() };
+    let delete = Push::new("").update(&case.a, ZERO, "refs/heads/topic");
+    let pushes = [one, news(&case, atomic), news(&case, several), delete];
+    let old = refs(&case, "base.git");
+    let seed = u64::from(std::process::id());
+    let mut random = seed;
+    let mut killed = 0;
+    let mut durations = BTreeMap::new();
+    for round in 0..rounds {
+        let push = &pushes[round as usize % pushes.len()];
+        let limit = if round % 8 < 4 { "100" } else { "1" };
+        case.lab.git("base.git", &["config", "receive.unpackLimit", limit]);
+        fresh(&case);
+        let kind = round as usize % (2 * pushes.len());
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        // Up to somewhat more than such a push takes when it is let alone.
+        let took = durations.get(&kind).copied();
+        let after = took.map(|took| (random >> 33) % (took * 5 / 4));
+        let (output, took) = run(&case, push, after);
+        if after.is_none() {
+            durations.insert(kind, took);
+        }
+        killed += u32::from(!output.status.success());
+        let report = String::from_utf8_lossy(&output.stdout).into_owned();
+        let at = format!("round {round}, seed {seed}: {report:?}");
+        check(&case, push, &old, &report, &at);
+        check_next(&case, &at);
+    }
+    eprintln!("{killed} of {rounds} were killed before they ended");
+}
+
+/// Runs the example and kills it after some microseconds; how long it ran.
+fn run(case: &Case, push: &Push, after: Option<u64>) -> (std::process::Output, u64) {
+    let start = std::time::Instant::now();
+    let mut child = std::process::Command::new(example())
+        .args(["--stale-after=0", "ours.git"])
+        .current_dir(case.lab.dir.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the example is built");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut stdin, &push.bytes()).expect("the request fits the pipe");
+    drop(stdin);
+    if let Some(after) = after {
+        std::thread::sleep(std::time::Duration::from_micros(after));
+        child.kill().expect("killed, or ended");
+    }
+    let output = child.wait_with_output().expect("it ended");
+    (output, u64::try_from(start.elapsed().as_micros()).expect("a short time"))
+}
+
+/// Where cargo has put `examples/receive-pack.rs`.
+fn example() -> std::path::PathBuf {
+    let test = std::env::current_exe().expect("a path");
+    let target = test.ancestors().nth(2).expect("a target directory");
+    target.join("examples/receive-pack")
 }

@@ -46,6 +46,12 @@ impl<S: Storage> Blocks for CachedFile<S> {
     }
 }
 
+/// Content, piece by piece.
+pub(super) trait Pieces {
+    /// The next bytes; none at the end.
+    async fn next(&mut self) -> Result<Vec<u8>>;
+}
+
 /// The stream at `offset`, whole.
 ///
 /// # Errors
@@ -99,9 +105,10 @@ impl<'a, B: Blocks> Inflating<'a, B> {
     pub(super) fn new(blocks: &'a B, pool: &InflatePool, offset: u64) -> Self {
         Self { blocks, offset, inflater: pool.take(), ended: false }
     }
+}
 
-    /// The next bytes, at most [`PIECE`]; empty at the end.
-    pub(super) async fn next(&mut self) -> Result<Vec<u8>> {
+impl<B: Blocks> Pieces for Inflating<'_, B> {
+    async fn next(&mut self) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         while out.is_empty() && !self.ended {
             out.reserve_exact(PIECE);

@@ -6,9 +6,12 @@
 //! What is added is deflated by another library than git's, so the pack's bytes may differ from
 //! those that git would write. Its objects, and the order they are in, do not.
 
+use gitwasi_wire::Oid;
+
 use super::Observer;
+use super::blocks::{PIECE, Pieces as _};
 use super::object_hasher::oid_of;
-use super::resolve::Resolver;
+use super::resolve::{Held, Resolver};
 use crate::object::Kind;
 use crate::pack_writer::{Deflater, whole_head};
 use crate::storage::WriteStorage;
@@ -31,39 +34,68 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
                 continue;
             }
             let Some(location) = odb.find(&base).await? else { continue };
-            let object = odb.read_at(&base, location).await?;
-            if oid_of(format, object.kind, &object.content)? != base {
-                return Err(Error::Corrupt(format!("local object {base} is corrupt")));
-            }
+            let (kind, size) = odb.header(&base, location).await?;
+            self.tally.external = self.tally.external.max(size);
+            let held = if self.is_large(kind, size) {
+                self.spill_stored(&base, location).await?
+            } else {
+                let object = odb.read_at(&base, location).await?;
+                if oid_of(format, kind, &object.content)? != base {
+                    return Err(Error::Corrupt(format!("local object {base} is corrupt")));
+                }
+                Held::Memory(object.content)
+            };
             if self.loose.is_none() {
-                self.append(object.kind, &base, &object.content).await?;
+                self.append(kind, &base, &held).await?;
                 added += 1;
             }
-            self.resolve_external(object.kind, base, object.content).await?;
+            self.resolve_external(kind, base, held).await?;
         }
         Ok(added)
     }
 
-    async fn append(&mut self, kind: Kind, oid: &gitwasi_wire::Oid, content: &[u8]) -> Result<()> {
+    async fn append(&mut self, kind: Kind, oid: &Oid, held: &Held<S>) -> Result<()> {
         let offset = self.spool.len();
         let mut crc = flate2::Crc::new();
-        let head = whole_head(kind, content.len() as u64);
+        let head = whole_head(kind, held.size());
         crc.update(&head);
         self.spool.append(&head).await?;
         let mut deflater = Deflater::with_level(LEVEL);
-        let mut pieces = content.chunks(64 << 10).peekable();
-        loop {
-            let piece = pieces.next().unwrap_or_default();
-            let last = pieces.peek().is_none();
-            let deflated = deflater.deflate(piece, last)?;
-            crc.update(deflated);
-            self.spool.append(deflated).await?;
-            self.inspector.engine().worked(piece.len() as u64 / 64 + 8).await;
-            if last {
-                break;
+        match held {
+            Held::Memory(content) => {
+                for piece in content.chunks(PIECE) {
+                    self.deflate(&mut deflater, &mut crc, piece).await?;
+                }
             }
+            Held::File(file) => {
+                let mut pieces = file.pieces();
+                loop {
+                    let piece = pieces.next().await?;
+                    if piece.is_empty() {
+                        break;
+                    }
+                    self.deflate(&mut deflater, &mut crc, &piece).await?;
+                }
+            }
+            Held::Elsewhere => {}
         }
+        let deflated = deflater.deflate(&[], true)?;
+        crc.update(deflated);
+        self.spool.append(deflated).await?;
         self.entries.push(offset, crc.sum(), kind, oid);
+        Ok(())
+    }
+
+    async fn deflate(
+        &mut self,
+        deflater: &mut Deflater,
+        crc: &mut flate2::Crc,
+        piece: &[u8],
+    ) -> Result<()> {
+        let deflated = deflater.deflate(piece, false)?;
+        crc.update(deflated);
+        self.spool.append(deflated).await?;
+        self.inspector.engine().worked(piece.len() as u64 / 64 + 8).await;
         Ok(())
     }
 }

@@ -126,6 +126,12 @@ impl Deltas {
         Waiting { by_offset, by_oid }
     }
 
+    /// Whether some delta may wait for the object of `entry`, as long as its oid is not known.
+    pub(super) fn may_wait(&self, entry: u32) -> bool {
+        let at = self.by_offset.partition_point(|(base, _)| *base < entry);
+        !self.by_oid.is_empty() || self.by_offset.get(at).is_some_and(|(base, _)| *base == entry)
+    }
+
     /// Takes the next of them; light ones first, so that a base is rarely needed again after a
     /// long chain was followed.
     pub(super) fn next(&self, waiting: &mut Waiting) -> Option<u32> {

@@ -9,10 +9,9 @@ use std::collections::HashSet;
 
 use gitwasi_wire::Oid;
 
-use super::blocks::{Blocks, Inflating};
+use super::blocks::Pieces;
 use super::object_hasher::loose_header;
 use crate::object::Kind;
-use crate::odb::InflatePool;
 use crate::pack_writer::Deflater;
 use crate::storage::{StorageError, StorageWriter as _, WriteStorage};
 use crate::{Engine, Result};
@@ -57,19 +56,17 @@ impl<'r, S: WriteStorage> LooseWriter<'r, S> {
         self.end(writing).await
     }
 
-    /// Writes an object out of the zlib stream at `offset`.
-    pub(super) async fn copy<B: Blocks>(
+    /// Writes an object that comes in pieces.
+    pub(super) async fn copy(
         &mut self,
         kind: Kind,
         oid: &Oid,
         size: u64,
-        stream: (&B, &InflatePool, u64),
+        pieces: &mut impl Pieces,
     ) -> Result<()> {
         let Some(mut writing) = self.begin(kind, oid, size).await? else { return Ok(()) };
-        let (blocks, pool, offset) = stream;
-        let mut stream = Inflating::new(blocks, pool, offset);
         loop {
-            let piece = stream.next().await?;
+            let piece = pieces.next().await?;
             if piece.is_empty() {
                 return self.end(writing).await;
             }

@@ -2,15 +2,16 @@
 //!
 //! Goes down from each object that is stored whole, so that a base is at hand while its deltas
 //! are resolved. Only the base at hand, one delta and one result are in memory besides what
-//! [`Kept`] has room for. Of the deltas on one base the one that most others build on comes last
-//! and takes the base's place: however long a chain is, going back to a base happens at most as
-//! often as the number of objects can be halved, as far as bases are named by offset.
+//! [`Kept`] has room for, and of these no blob that is large. Of the deltas on one base the one
+//! that most others build on comes last and takes the base's place: however long a chain is,
+//! going back to a base happens at most as often as the number of objects can be halved, as far
+//! as bases are named by offset.
 
 use std::rc::Rc;
 
 use gitwasi_wire::Oid;
 
-use super::blocks::{Blocks as _, inflate};
+use super::blocks::{Blocks as _, Inflating, inflate};
 use super::deltas::{Deltas, Node, Waiting};
 use super::entries::Entries;
 use super::entry::{Base, Head};
@@ -18,13 +19,17 @@ use super::inspect::Inspector;
 use super::kept::{Kept, Part};
 use super::loose::LooseWriter;
 use super::object_hasher::oid_of;
+use super::spill::{Spilled, Spilling};
 use super::spool::Spool;
 use super::unpack::bad_object;
 use super::{Observer, Progress, Stage};
 use crate::object::Kind;
-use crate::odb::apply_delta;
+use crate::odb::{apply_delta, delta_sizes};
 use crate::storage::WriteStorage;
 use crate::{Error, Result};
+
+/// How many objects as large as they may be deltas come to in any pack.
+const FREE_INFLATION: u64 = 64;
 
 /// The second pass.
 pub(super) struct Resolver<'a, 'r, S: WriteStorage, O> {
@@ -37,18 +42,56 @@ pub(super) struct Resolver<'a, 'r, S: WriteStorage, O> {
     pub(super) inspector: &'a mut Inspector<'r, S, O>,
     /// Where objects go that become loose.
     pub(super) loose: Option<LooseWriter<'r, S>>,
+    /// What the paths of files begin with that hold large blobs for a while.
+    pub(super) spill_path: String,
+    pub(super) tally: Tally,
+}
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Deltas that were resolved.
     pub(super) resolved: u32,
+    /// Bytes that these came to.
+    inflated: u64,
+    /// Bytes of the largest base that was taken from the repository.
+    pub(super) external: u64,
+    /// Files that were made for large blobs.
+    spilled: u32,
 }
 
 /// A base whose deltas are being resolved.
-struct Frame {
-    node: Node,
-    oid: Oid,
+pub(super) struct Frame<S: WriteStorage> {
+    pub(super) node: Node,
+    pub(super) oid: Oid,
+    pub(super) held: Held<S>,
     waiting: Waiting,
     depth: usize,
+    /// It builds on a blob in a file, and cannot be computed again once that is gone.
+    pinned: bool,
 }
 
-impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
+/// The content of a base.
+#[derive(Debug)]
+pub(super) enum Held<S: WriteStorage> {
+    /// To be found or computed again.
+    Elsewhere,
+    Memory(Rc<Vec<u8>>),
+    /// A blob that is too large to be held in memory.
+    File(Spilled<S>),
+}
+
+impl<S: WriteStorage> Held<S> {
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::Elsewhere => 0,
+            Self::Memory(content) => content.len() as u64,
+            Self::File(file) => file.size(),
+        }
+    }
+}
+
+impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
     /// Resolves what can be without the repository's objects.
     pub(super) async fn resolve(&mut self) -> Result<()> {
         self.deltas.sort(&self.entries);
@@ -56,11 +99,22 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
             let Some(kind) = self.entries.whole(entry) else { continue };
             let node = Node::Entry(entry);
             let waiting = self.deltas.claim(node, self.entries.oid_bytes(entry));
-            if !waiting.is_empty() {
-                let oid = self.entries.oid(entry);
-                let content = self.content(node, &oid).await?;
-                self.descend(kind, content, Frame { node, oid, waiting, depth: 0 }).await?;
+            if waiting.is_empty() {
+                continue;
             }
+            let oid = self.entries.oid(entry);
+            let head = self.head(entry).await?;
+            let held = if self.is_large(kind, head.size) {
+                let offset = self.entries.offset(entry) + head.length as u64;
+                let mut file = self.spill().await?;
+                let mut stream = Inflating::new(&*self.spool, self.inspector.pool(), offset);
+                file.put_all(&mut stream).await?;
+                Held::File(file.finish().await?)
+            } else {
+                Held::Memory(self.content(node, &oid).await?)
+            };
+            let frame = Frame { node, oid, held, waiting, depth: 0, pinned: false };
+            self.descend(kind, frame).await?;
         }
         Ok(())
     }
@@ -70,84 +124,147 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
         &mut self,
         kind: Kind,
         oid: Oid,
-        content: Rc<Vec<u8>>,
+        held: Held<S>,
     ) -> Result<()> {
         let node = Node::External;
         let waiting = self.deltas.claim(node, oid.as_bytes());
-        self.descend(kind, content, Frame { node, oid, waiting, depth: 0 }).await
+        let frame = Frame { node, oid, held, waiting, depth: 0, pinned: false };
+        self.descend(kind, frame).await
     }
 
-    async fn descend(&mut self, kind: Kind, content: Rc<Vec<u8>>, root: Frame) -> Result<()> {
-        let limits = &self.inspector.engine().limits;
+    /// Whether an object is not to be held in memory.
+    pub(super) fn is_large(&self, kind: Kind, size: u64) -> bool {
+        kind == Kind::Blob && size > self.inspector.engine().limits.held_blob
+    }
+
+    /// A file for a large blob.
+    pub(super) async fn spill(&mut self) -> Result<Spilling<'r, S>> {
+        let path = format!("{}{}", self.spill_path, self.tally.spilled);
+        self.tally.spilled += 1;
+        Spilling::create(self.inspector.engine(), path).await
+    }
+
+    /// Removes the file, if it is one.
+    pub(super) async fn discard(&self, held: Held<S>) -> Result<()> {
+        match held {
+            Held::File(file) => file.remove(self.inspector.engine()).await,
+            Held::Memory(_) | Held::Elsewhere => Ok(()),
+        }
+    }
+
+    async fn descend(&mut self, kind: Kind, root: Frame<S>) -> Result<()> {
         let mut stack = vec![root];
-        let mut at_hand = Some(content);
         while let Some(frame) = stack.last_mut() {
             let Some(entry) = self.deltas.next(&mut frame.waiting) else {
+                let held = std::mem::replace(&mut frame.held, Held::Elsewhere);
                 stack.pop();
-                at_hand = None;
+                self.discard(held).await?;
                 continue;
             };
-            let (node, base_oid, depth) = (frame.node, frame.oid, frame.depth + 1);
-            let last = frame.waiting.is_empty();
-            if depth > limits.delta_depth {
+            let depth = frame.depth + 1;
+            if depth > self.inspector.engine().limits.delta_depth {
                 return Err(Error::LimitExceeded("delta_depth"));
             }
-            let base = match at_hand.take() {
-                Some(base) => base,
-                None => self.content(node, &base_oid).await?,
-            };
-            let content = self.apply(entry, &base).await?;
-            let oid = oid_of(self.inspector.format(), kind, &content)?;
-            self.inspector.object(kind, &oid, &content).await?;
-            self.entries.resolve(entry, kind, &oid);
-            if let Some(loose) = &mut self.loose {
-                loose.write(kind, &oid, &content).await?;
+            if let Held::Elsewhere = frame.held {
+                frame.held = Held::Memory(self.content(frame.node, &frame.oid).await?);
             }
+            let (oid, held) = self.resolve_one(kind, entry, &frame.held).await?;
+            self.entries.resolve(entry, kind, &oid);
             self.told().await?;
 
             let waiting = self.deltas.claim(Node::Entry(entry), oid.as_bytes());
             if waiting.is_empty() {
-                at_hand = Some(base);
+                self.discard(held).await?;
                 continue;
             }
-            if last {
+            let pinned = frame.pinned || matches!(frame.held, Held::File(_));
+            if frame.waiting.is_empty() {
+                let held = std::mem::replace(&mut frame.held, Held::Elsewhere);
                 stack.pop();
-            } else if let Node::Entry(entry) = node {
-                self.kept.add(entry, Part::Object, &base);
+                self.discard(held).await?;
+            } else if let Held::Memory(content) = &frame.held
+                && !frame.pinned
+            {
+                if let Node::Entry(entry) = frame.node {
+                    self.kept.add(entry, Part::Object, content);
+                }
+                frame.held = Held::Elsewhere;
             }
-            stack.push(Frame { node: Node::Entry(entry), oid, waiting, depth });
-            at_hand = Some(content);
+            let node = Node::Entry(entry);
+            stack.push(Frame { node, oid, held, waiting, depth, pinned });
         }
         Ok(())
     }
 
     async fn told(&mut self) -> Result<()> {
-        self.resolved += 1;
-        let total = self.deltas.count();
-        let bytes = self.spool.len();
-        let progress = Progress { stage: Stage::Resolving, done: self.resolved, total, bytes };
+        self.tally.resolved += 1;
+        let (done, total) = (self.tally.resolved, self.deltas.count());
+        let progress = Progress { stage: Stage::Resolving, done, total, bytes: self.spool.len() };
         self.inspector.observer.progress(progress).await
     }
 
-    /// Applies the delta of `entry`.
-    async fn apply(&mut self, entry: u32, base: &[u8]) -> Result<Rc<Vec<u8>>> {
-        let delta = match self.kept.find(entry, Part::Delta) {
-            Some(delta) => delta,
-            None => {
-                let head = self.head(entry).await?;
-                self.inflate(entry, &head).await?
+    async fn resolve_one(
+        &mut self,
+        kind: Kind,
+        entry: u32,
+        base: &Held<S>,
+    ) -> Result<(Oid, Held<S>)> {
+        let mut delta = self.kept.find(entry, Part::Delta);
+        if delta.is_none() && matches!(base, Held::Memory(_)) {
+            let head = self.head(entry).await?;
+            if !self.is_large(kind, head.size) {
+                delta = Some(self.inflate(entry, &head).await?);
             }
-        };
+        }
+        match (base, delta) {
+            (Held::Memory(base), Some(delta))
+                if delta_sizes(&delta).is_none_or(|sizes| !self.is_large(kind, sizes.result)) =>
+            {
+                let content = self.apply(entry, base, &delta).await?;
+                let oid = self.accept(kind, &content).await?;
+                Ok((oid, Held::Memory(content)))
+            }
+            _ => self.resolve_large(entry, base).await,
+        }
+    }
+
+    /// Names an object that is in memory, and looks at it.
+    pub(super) async fn accept(&mut self, kind: Kind, content: &[u8]) -> Result<Oid> {
+        let oid = oid_of(self.inspector.format(), kind, content)?;
+        self.inspector.object(kind, &oid, content).await?;
+        if let Some(loose) = &mut self.loose {
+            loose.write(kind, &oid, content).await?;
+        }
+        Ok(oid)
+    }
+
+    async fn apply(&mut self, entry: u32, base: &[u8], delta: &[u8]) -> Result<Rc<Vec<u8>>> {
         let limit = self.inspector.engine().limits.object_size;
-        let content = match apply_delta(base, &delta, limit) {
-            Ok(content) => content,
-            Err(Error::Corrupt(_)) => {
-                return Err(bad_object(self.entries.offset(entry), "failed to apply delta"));
-            }
-            Err(error) => return Err(error),
-        };
+        let content =
+            apply_delta(base, delta, limit).map_err(|error| self.not_applied(entry, error))?;
+        self.inflated(content.len() as u64)?;
         self.inspector.engine().worked(content.len() as u64 / 256 + 1).await;
         Ok(Rc::new(content))
+    }
+
+    /// Why a delta could not be applied, as git says it.
+    pub(super) fn not_applied(&self, entry: u32, error: Error) -> Error {
+        match error {
+            Error::Corrupt(_) => bad_object(self.entries.offset(entry), "failed to apply delta"),
+            error => error,
+        }
+    }
+
+    /// Counts what a delta came to.
+    pub(super) fn inflated(&mut self, bytes: u64) -> Result<()> {
+        self.tally.inflated += bytes;
+        let limits = &self.inspector.engine().limits;
+        let free = limits.object_size.max(self.tally.external).saturating_mul(FREE_INFLATION);
+        let allowed = limits.delta_inflation.saturating_mul(self.spool.len());
+        if self.tally.inflated > free.saturating_add(allowed) {
+            return Err(Error::LimitExceeded("delta_inflation"));
+        }
+        Ok(())
     }
 
     /// The content of an object that is stored whole or was resolved.
@@ -174,15 +291,19 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
                     oid = base;
                 }
             }
-            chain.push(entry);
+            chain.push((entry, head));
         };
-        while let Some(entry) = chain.pop() {
-            content = self.apply(entry, &content).await?;
+        while let Some((entry, head)) = chain.pop() {
+            let delta = match self.kept.find(entry, Part::Delta) {
+                Some(delta) => delta,
+                None => self.inflate(entry, &head).await?,
+            };
+            content = self.apply(entry, &content, &delta).await?;
         }
         Ok(content)
     }
 
-    async fn head(&self, entry: u32) -> Result<Head> {
+    pub(super) async fn head(&self, entry: u32) -> Result<Head> {
         let oid_len = self.inspector.format().oid_len();
         self.spool.head(self.entries.offset(entry), oid_len).await
     }

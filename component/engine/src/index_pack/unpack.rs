@@ -150,8 +150,12 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
     }
 
     async fn delta(&mut self, offset: u64, head: &Head, crc: &mut flate2::Crc) -> Result<()> {
-        let delta = self.inflate(offset, head.size, crc).await?;
-        self.keep(Part::Delta, delta);
+        if head.size > SMALL_BLOB {
+            self.skip(offset, head.size, crc).await?;
+        } else {
+            let delta = self.inflate(offset, head.size, crc).await?;
+            self.keep(Part::Delta, delta);
+        }
         let entry = self.out.entries.len();
         let base = match &head.base {
             Base::Oid(oid) => {
@@ -178,12 +182,9 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         loop {
             self.scratch.clear();
             self.scratch.reserve(PIECE);
-            let ended = self.step(offset, &mut inflater, crc).await?;
+            let ended = self.step(offset, head.size - size, &mut inflater, crc).await?;
             hasher.update(&self.scratch);
             size += self.scratch.len() as u64;
-            if size > head.size {
-                return Err(bad_object(offset, "inflate returned -5"));
-            }
             if ended {
                 break;
             }
@@ -200,6 +201,23 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         Ok(())
     }
 
+    /// Sees to it that what follows inflates to `size` bytes.
+    async fn skip(&mut self, offset: u64, size: u64, crc: &mut flate2::Crc) -> Result<()> {
+        let mut inflater = self.inspector.pool().take();
+        let mut left = size;
+        loop {
+            self.scratch.clear();
+            self.scratch.reserve(PIECE);
+            let ended = self.step(offset, left, &mut inflater, crc).await?;
+            left -= self.scratch.len() as u64;
+            if ended {
+                break;
+            }
+        }
+        self.inspector.pool().put_back(inflater);
+        if left == 0 { Ok(()) } else { Err(bad_object(offset, "inflate returned 1")) }
+    }
+
     /// Inflates what follows, which shall have exactly `size` bytes.
     async fn inflate(&mut self, offset: u64, size: u64, crc: &mut flate2::Crc) -> Result<Vec<u8>> {
         if size > self.inspector.engine().limits.object_size {
@@ -213,10 +231,8 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
                 let more = (size + 1 - self.scratch.len() as u64).min(MAX_RESERVE);
                 self.scratch.reserve_exact(more as usize);
             }
-            let ended = self.step(offset, &mut inflater, crc).await?;
-            if self.scratch.len() as u64 > size {
-                return Err(bad_object(offset, "inflate returned -5"));
-            }
+            let left = size - self.scratch.len() as u64;
+            let ended = self.step(offset, left, &mut inflater, crc).await?;
             if ended {
                 break;
             }
@@ -229,10 +245,12 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         }
     }
 
-    /// Inflates some of what is there into the room that `scratch` has; whether the stream ended.
+    /// Inflates some of what is there into the room that `scratch` has, `left` bytes at most;
+    /// whether the stream ended.
     async fn step(
         &mut self,
         offset: u64,
+        left: u64,
         inflater: &mut flate2::Decompress,
         crc: &mut flate2::Crc,
     ) -> Result<bool> {
@@ -240,12 +258,15 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
             self.input.more(self.spool).await?;
         }
         let before = self.scratch.len();
-        let progress = InflatePool::step(inflater, self.input.available(), &mut self.scratch)
-            .map_err(|_| bad_object(offset, "inflate returned -3"))?;
+        let progress = InflatePool::step(inflater, self.input.available(), &mut self.scratch);
+        let produced = (self.scratch.len() - before) as u64;
+        if produced > left {
+            return Err(bad_object(offset, "inflate returned -5"));
+        }
+        let progress = progress.map_err(|_| bad_object(offset, "inflate returned -3"))?;
         crc.update(&self.input.available()[..progress.consumed]);
         self.input.use_up(progress.consumed)?;
 
-        let produced = (self.scratch.len() - before) as u64;
         self.inflated += produced;
         let limits = &self.inspector.engine().limits;
         let allowed = limits.inflation.saturating_mul(self.input.used());

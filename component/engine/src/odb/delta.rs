@@ -58,7 +58,8 @@ pub(crate) fn apply(base: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>> {
     if out.len() == result { Ok(out) } else { Err(bad()) }
 }
 
-fn copy(code: u8, mut rest: &[u8]) -> Option<(usize, usize, &[u8])> {
+/// The offset and length that a copy instruction names, and what follows it.
+pub(crate) fn copy(code: u8, mut rest: &[u8]) -> Option<(usize, usize, &[u8])> {
     let mut fields = [0u8; 7];
     for (bit, field) in fields.iter_mut().enumerate() {
         if code & 1 << bit != 0 {

@@ -1,13 +1,21 @@
 //! Objects leave the quarantine.
 //!
-//! They get a second name, never replace anything, and keep the first one until the quarantine
-//! is removed. An object that is there already is the same object. A pack counts from the moment
-//! its index is there, so that comes last.
+//! They get a second name and keep the first one until the quarantine is removed. What is there
+//! already is the same object; it is replaced only when it is so old that a `git prune` that is
+//! under way may take it for garbage. A pack counts from the moment its index is there, so that
+//! comes last.
 
 use std::collections::BTreeSet;
 
 use crate::storage::{Kind, StorageError, WriteStorage};
 use crate::{Repository, Result};
+
+/// Nanoseconds after which an object that is there already is made new, as git does by touching
+/// it: well below any time after which objects that no ref reaches are pruned.
+const OLD: u64 = 24 * 3600 * 1_000_000_000;
+
+/// How often a directory that vanishes is made anew: git removes empty ones when it packs.
+const ATTEMPTS: u32 = 8;
 
 /// Puts all objects of `quarantine` into the repository; they are durable then.
 pub(super) async fn migrate<S: WriteStorage>(
@@ -31,36 +39,62 @@ pub(super) async fn migrate<S: WriteStorage>(
         if files.is_empty() {
             continue;
         }
-        match storage.create_directory(&to).await {
-            Ok(()) => _ = touched.insert(objects.clone()),
-            Err(StorageError::Exists) => {}
-            Err(error) => return Err(error.into()),
-        }
         for file in files {
             if name == "pack" && file.name.ends_with(".idx") {
                 // Whoever sees the index after a crash has to find the pack.
                 storage.sync_directory(&to).await?;
             }
-            put(storage, &format!("{from}/{}", file.name), &format!("{to}/{}", file.name)).await?;
+            let from = format!("{from}/{}", file.name);
+            if put(storage, &from, &to, &format!("{to}/{}", file.name)).await? {
+                touched.insert(objects.clone());
+            }
         }
         touched.insert(to);
     }
     for directory in touched.iter().rev() {
-        storage.sync_directory(directory).await?;
+        match storage.sync_directory(directory).await {
+            // What was in it has been packed by now.
+            Ok(()) | Err(StorageError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }
 
-async fn put<S: WriteStorage>(storage: &S, from: &str, to: &str) -> Result<(), StorageError> {
-    match storage.link(from, to).await {
-        Ok(()) | Err(StorageError::Exists) => Ok(()),
-        Err(StorageError::NoSpace) => Err(StorageError::NoSpace),
-        // A file system without links, or with too many of this file.
-        Err(_) => match storage.stat(to).await {
-            Ok(_) => Ok(()),
-            Err(_) => storage.rename(from, to).await,
-        },
+/// Gives a file its second name; whether its directory had to be made.
+async fn put<S: WriteStorage>(
+    storage: &S,
+    from: &str,
+    directory: &str,
+    to: &str,
+) -> Result<bool, StorageError> {
+    let mut made = false;
+    for _ in 0..ATTEMPTS {
+        match storage.link(from, to).await {
+            Ok(()) => return Ok(made),
+            Err(StorageError::NotFound) => match storage.create_directory(directory).await {
+                Ok(()) => made = true,
+                Err(StorageError::Exists) => {}
+                Err(error) => return Err(error),
+            },
+            Err(StorageError::Exists) => match storage.stat(to).await {
+                Ok(stat) if storage.wall_clock().saturating_sub(stat.modified) < OLD => {
+                    return Ok(made);
+                }
+                Ok(_) => return storage.rename(from, to).await.map(|()| made),
+                // Packed a moment ago.
+                Err(StorageError::NotFound) => {}
+                Err(error) => return Err(error),
+            },
+            Err(StorageError::NoSpace) => return Err(StorageError::NoSpace),
+            // A file system without links, or with too many of this file.
+            Err(_) => match storage.stat(to).await {
+                Ok(_) => return Ok(made),
+                Err(_) => return storage.rename(from, to).await.map(|()| made),
+            },
+        }
     }
+    Err(StorageError::NotFound)
 }
 
 fn is_fan_out(name: &str) -> bool {

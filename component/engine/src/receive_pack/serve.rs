@@ -3,23 +3,19 @@
 use std::borrow::Cow;
 
 use bstr::ByteSlice;
-use gitwasi_wire::Oid;
 use gitwasi_wire::receive_pack::Head;
 
 use super::config::ReceiveConfig;
-use super::connectivity::Connectivity;
 use super::gate::{Gate, Push};
 use super::input::Input;
 use super::policy::{self, Heads};
 use super::push::{self, Command};
 use super::quarantine::{Quarantine, sweep};
 use super::response::Response;
-use super::shallow::{self, ClientShallow};
-use super::{Options, PackSource, Pushed, aliases, migrate, server_info};
+use super::{Options, PackSource, Pushed, aliases, server_info};
 use crate::index_pack::{self, NewObjects};
 use crate::refs::is_hidden;
 use crate::storage::{StorageError, WriteStorage};
-use crate::transaction::{self, Transaction, Update};
 use crate::upload_pack::Output;
 use crate::{Error, Repository, Result};
 
@@ -136,13 +132,13 @@ fn check_head<S: WriteStorage>(
 
 /// One push whose head has been let in.
 #[derive(Debug)]
-struct Service<'a, S: WriteStorage> {
-    repository: &'a Repository<S>,
-    config: &'a ReceiveConfig,
-    options: &'a Options,
-    head: &'a Head,
-    atomic: bool,
-    quarantine: &'a str,
+pub(super) struct Service<'a, S: WriteStorage> {
+    pub(super) repository: &'a Repository<S>,
+    pub(super) config: &'a ReceiveConfig,
+    pub(super) options: &'a Options,
+    pub(super) head: &'a Head,
+    pub(super) atomic: bool,
+    pub(super) quarantine: &'a str,
 }
 
 /// What became of the pack.
@@ -167,12 +163,13 @@ impl<S: WriteStorage> Service<'_, S> {
         } else {
             input.drain().await?;
         }
-        let with_new = match self.head.expects_pack() {
-            true => Some(self.repository.with_quarantine(self.quarantine).await?),
-            false => None,
-        };
-        let repository = with_new.as_ref().unwrap_or(self.repository);
-        let cuts = self.check_objects(repository, &new, commands).await?;
+        let with_new;
+        let mut repository = self.repository;
+        let mut cuts = Vec::new();
+        if self.head.expects_pack() {
+            (with_new, cuts) = self.check_objects(&new, commands).await?;
+            repository = &with_new;
+        }
         for command in commands.iter_mut().filter(|command| command.refused.is_none()) {
             if is_hidden(command.update.name.as_bstr(), &self.config.hide_refs) {
                 command.refuse(match command.is_delete() {
@@ -245,178 +242,5 @@ impl<S: WriteStorage> Service<'_, S> {
             true => "unpack-objects abnormal exit".into(),
             false => "index-pack abnormal exit".into(),
         }))
-    }
-
-    /// Checks that what the new tips reach is there. Answers with the commits at which our own
-    /// history is to be cut, for each ref update by its number.
-    async fn check_objects(
-        &self,
-        repository: &Repository<S>,
-        new: &NewObjects,
-        commands: &mut [Command<'_>],
-    ) -> Result<Vec<(usize, Vec<Oid>)>> {
-        let mut cuts = Vec::new();
-        let mut old = Vec::new();
-        for command in commands.iter().filter(|command| !command.update.old_oid.is_zero()) {
-            let name = command.update.name.as_bstr();
-            if let Some(crate::refs::Resolved::Ref(found)) = repository.resolve_ref(name).await? {
-                old.push(found.oid);
-            }
-        }
-        let hidden = &self.config.hide_refs;
-        let connectivity = Connectivity { repository, new, hidden, old };
-        let client = ClientShallow::new(repository, &self.head.shallow).await?;
-        let mut tips = Vec::new();
-        for (number, command) in commands.iter_mut().enumerate() {
-            if command.is_delete() || command.refused.is_some() {
-                continue;
-            }
-            let reached = match client.reached(&connectivity, &command.update.new_oid).await {
-                Ok(reached) => reached,
-                // The connectivity check finds out what is missing.
-                Err(Error::Corrupt(_)) => Vec::new(),
-                Err(error) => return Err(error),
-            };
-            if reached.is_empty() {
-                tips.push((number, command.update.new_oid));
-            } else if self.config.shallow_update {
-                if connectivity.is_whole(&[command.update.new_oid], &reached).await? {
-                    cuts.push((number, reached));
-                } else {
-                    command.refuse("shallow error");
-                }
-            } else {
-                command.refuse("shallow update not allowed");
-            }
-        }
-        let all: Vec<Oid> = tips.iter().map(|(_, tip)| *tip).collect();
-        if !all.is_empty() && !connectivity.is_whole(&all, &[]).await? {
-            for (number, tip) in tips {
-                if !connectivity.is_whole(&[tip], &[]).await? {
-                    commands[number].refuse("missing necessary objects");
-                }
-            }
-        }
-        Ok(cuts)
-    }
-
-    /// Moves refs: deletes first, so that names become free, unless it is all or nothing.
-    async fn move_refs<O: Output>(
-        &self,
-        repository: &Repository<S>,
-        commands: &mut [Command<'_>],
-        cuts: &[(usize, Vec<Oid>)],
-        response: &mut Response<'_, S, O>,
-    ) {
-        let pending = |commands: &[Command<'_>], deletes: Option<bool>| -> Vec<usize> {
-            let numbers = (0..commands.len()).filter(|number| {
-                let command = &commands[*number];
-                command.is_pending() && deletes.is_none_or(|deletes| deletes == command.is_delete())
-            });
-            numbers.collect()
-        };
-        if self.atomic {
-            let numbers = pending(commands, None);
-            self.transact(repository, commands, &numbers, cuts, response).await;
-        } else {
-            for deletes in [true, false] {
-                let numbers = pending(commands, Some(deletes));
-                self.transact(repository, commands, &numbers, cuts, response).await;
-            }
-        }
-    }
-
-    /// Locks refs, lets the objects out of the quarantine if any ref may move, and moves them.
-    async fn transact<O: Output>(
-        &self,
-        repository: &Repository<S>,
-        commands: &mut [Command<'_>],
-        numbers: &[usize],
-        cuts: &[(usize, Vec<Oid>)],
-        response: &mut Response<'_, S, O>,
-    ) {
-        if numbers.is_empty() {
-            return;
-        }
-        let mut updates = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            updates.push(update(repository, &commands[*number]).await);
-        }
-        let options = transaction::Options {
-            log: self.config.log,
-            identity: self.options.identity.clone(),
-            message: "push",
-            ref_timeout: self.config.ref_timeout,
-            packed_refs_timeout: self.config.packed_refs_timeout,
-        };
-        let prepared =
-            Transaction::prepare(repository, self.quarantine, &updates, self.atomic, &options);
-        let (transaction, outcomes) = prepared.await;
-        let failed = match self.atomic {
-            true => "atomic transaction failed",
-            false => "failed to update ref",
-        };
-        for (number, outcome) in numbers.iter().zip(&outcomes) {
-            if let Err(refusal) = outcome {
-                tell(refusal, response);
-                commands[*number].refuse(failed);
-            }
-        }
-        if transaction.is_empty() {
-            return;
-        }
-        let creates = numbers
-            .iter()
-            .any(|number| commands[*number].refused.is_none() && !commands[*number].is_delete());
-        if creates && migrate::migrate(self.repository, self.quarantine).await.is_err() {
-            transaction.roll_back().await;
-            let reason = "unable to migrate objects to permanent storage";
-            push::refuse_rest_of(commands, numbers, reason);
-            return;
-        }
-        let accepted = cuts
-            .iter()
-            .filter(|(number, _)| numbers.contains(number) && commands[*number].refused.is_none());
-        let new: Vec<Oid> = accepted.flat_map(|(_, cut)| cut.iter().copied()).collect();
-        if !new.is_empty() {
-            let timeout = self.config.ref_timeout;
-            let extended = shallow::extend(self.repository, self.quarantine, timeout, &new).await;
-            if extended.is_err() {
-                transaction.roll_back().await;
-                push::refuse_rest_of(commands, numbers, "shallow error");
-                return;
-            }
-        }
-        for (at, outcome) in transaction.commit().await {
-            if let Err(refusal) = outcome {
-                tell(&refusal, response);
-                commands[numbers[at]].refuse(failed);
-            }
-        }
-    }
-}
-
-fn tell<S: WriteStorage, O: Output>(
-    refusal: &transaction::Refusal,
-    response: &mut Response<'_, S, O>,
-) {
-    // Of several refs that stand or fall together the one that failed is told.
-    if !matches!(refusal, transaction::Refusal::NotAlone) {
-        response.error(&refusal.to_string());
-    }
-}
-
-/// What the transaction is asked for.
-///
-/// The old value of a delete does not matter when there is no such object, so that broken refs
-/// can be deleted.
-async fn update<S: WriteStorage>(repository: &Repository<S>, command: &Command<'_>) -> Update {
-    let update = command.update;
-    let is_delete = command.is_delete();
-    let exists = !is_delete || matches!(repository.odb().find(&update.old_oid).await, Ok(Some(_)));
-    Update {
-        name: update.name.clone(),
-        old: exists.then_some(update.old_oid),
-        new: (!is_delete).then_some(update.new_oid),
     }
 }

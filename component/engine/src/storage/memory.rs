@@ -78,6 +78,10 @@ impl Storage for MemoryStorage {
         absolute.strip_prefix('/').map(str::to_owned)
     }
 
+    fn now(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     async fn yield_now(&self) {}
 
     fn now(&self) -> Duration {

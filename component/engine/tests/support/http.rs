@@ -5,10 +5,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 
+use gitwasi_engine::receive_pack;
 use gitwasi_engine::storage::native::{NativeStorage, block_on};
 use gitwasi_engine::upload_pack;
 use gitwasi_engine::{Engine, Limits};
 use gitwasi_wire::ProtocolVersion;
+
+use super::receive;
+
+const UPLOAD_PACK: &str = "git-upload-pack";
+const RECEIVE_PACK: &str = "git-receive-pack";
 
 /// Serves the repositories below `root` until the process ends; the base URL.
 pub fn serve(root: PathBuf) -> String {
@@ -24,16 +30,28 @@ pub fn serve(root: PathBuf) -> String {
             let version = ProtocolVersion::from_header(version.as_bytes());
             let path = words[1].trim_start_matches('/');
             let mut response = Vec::new();
-            let kind = if let Some(name) = path.strip_suffix("/info/refs?service=git-upload-pack") {
-                response.extend(b"001e# service=git-upload-pack\n0000");
+            let service =
+                if words[1].contains("git-receive-pack") { RECEIVE_PACK } else { UPLOAD_PACK };
+            let advertised = path.strip_suffix(&format!("/info/refs?service={service}"));
+            let kind = if let Some(name) = advertised {
+                let line = format!("# service={service}\n");
+                response.extend(format!("{:04x}{line}0000", line.len() + 4).bytes());
                 let repository = block_on(engine.open(name)).expect("a repository");
-                block_on(upload_pack::advertise(&repository, version, &mut response))
-                    .expect("an advertisement");
+                if service == RECEIVE_PACK {
+                    block_on(receive_pack::advertise(&repository, version, &mut response))
+                } else {
+                    block_on(upload_pack::advertise(&repository, version, &mut response))
+                }
+                .expect("an advertisement");
                 "advertisement"
             } else {
-                let name = path.strip_suffix("/git-upload-pack").expect("a service");
+                let name = path.strip_suffix(&format!("/{service}")).expect("a service");
                 let repository = block_on(engine.open(name)).expect("a repository");
-                if let Err(error) =
+                if service == RECEIVE_PACK {
+                    if let Err(error) = receive::serve_raw(&repository, &body, &mut response) {
+                        eprintln!("engine: {error}");
+                    }
+                } else if let Err(error) =
                     block_on(upload_pack::serve(&repository, version, &body, &mut response))
                 {
                     eprintln!("engine: {error}");
@@ -41,7 +59,7 @@ pub fn serve(root: PathBuf) -> String {
                 "result"
             };
             let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-{kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Type: application/x-{service}-{kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                 response.len()
             );
             _ = stream.write_all(head.as_bytes());

@@ -272,10 +272,7 @@ impl PackSource for Chunks {
 }
 
 pub fn options() -> Options {
-    let mut options = Options::new(Identity::new("C", "c@example.com"));
-    // No other push is going on: all leftovers are left.
-    options.stale_after = 0;
-    options
+    Options::new(Identity::new("C", "c@example.com"))
 }
 
 /// Pushes to an open repository.
@@ -284,15 +281,27 @@ pub fn serve<S: WriteStorage>(
     bytes: &[u8],
 ) -> (Answer, Result<Pushed, Error>) {
     let mut output = Vec::new();
-    let mut input = Chunks::new(bytes, 1000);
-    let pushed = block_on(receive_pack::serve(
-        repository,
-        &mut input,
-        &mut AcceptAll,
-        &options(),
-        &mut output,
-    ));
+    let pushed = serve_raw(repository, bytes, &mut output);
     (Answer::parse(&output), pushed)
+}
+
+/// As [`serve`]; the answer as it is on the wire.
+pub fn serve_raw<S: WriteStorage>(
+    repository: &Repository<S>,
+    bytes: &[u8],
+    output: &mut Vec<u8>,
+) -> Result<Pushed, Error> {
+    serve_with(repository, bytes, &options(), output)
+}
+
+pub fn serve_with<S: WriteStorage>(
+    repository: &Repository<S>,
+    bytes: &[u8],
+    options: &Options,
+    output: &mut Vec<u8>,
+) -> Result<Pushed, Error> {
+    let (mut input, mut gate) = (Chunks::new(bytes, 1000), AcceptAll);
+    block_on(receive_pack::serve(repository, &mut input, &mut gate, options, output))
 }
 
 impl Lab {
@@ -301,13 +310,18 @@ impl Lab {
         serve(&self.open(name), bytes).0
     }
 
+    /// The engine's answer, when no other push is going on: all leftovers are left.
+    pub fn engine_receives_alone(&self, name: &str, bytes: &[u8]) -> Answer {
+        let mut output = Vec::new();
+        let options = Options { stale_after: 0, ..options() };
+        _ = serve_with(&self.open(name), bytes, &options, &mut output);
+        Answer::parse(&output)
+    }
+
     /// The engine's answer, as it is on the wire.
     pub fn engine_receives_raw(&self, name: &str, bytes: &[u8]) -> Vec<u8> {
         let mut output = Vec::new();
-        let mut input = Chunks::new(bytes, 7);
-        let (repository, options, mut gate) = (self.open(name), options(), AcceptAll);
-        let served = receive_pack::serve(&repository, &mut input, &mut gate, &options, &mut output);
-        block_on(served).expect("an answer");
+        serve_raw(&self.open(name), bytes, &mut output).expect("an answer");
         output
     }
 
@@ -351,8 +365,14 @@ impl Lab {
     }
 
     pub fn copy(&self, from: &str, to: &str) {
-        let status = self.command("cp", "").args(["-a", from, to]).status().expect("cp");
-        assert!(status.success());
+        let (from, to) = (self.path(from), self.path(to));
+        std::fs::create_dir(&to).expect("a directory");
+        for (name, content) in files(&from) {
+            match name.strip_suffix('/') {
+                Some(name) => std::fs::create_dir(to.join(name)).expect("a directory"),
+                None => write(&to.join(name), &content),
+            }
+        }
     }
 
     pub fn fsck(&self, name: &str) {

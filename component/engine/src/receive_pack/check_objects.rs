@@ -1,0 +1,105 @@
+//! Whether the objects of a push are all there, ref by ref.
+
+use bstr::ByteSlice;
+use gitwasi_wire::Oid;
+
+use super::connectivity::Connectivity;
+use super::push::Command;
+use super::serve::Service;
+use super::shallow::ClientShallow;
+use crate::index_pack::NewObjects;
+use crate::refs::Resolved;
+use crate::storage::WriteStorage;
+use crate::{Error, Repository, Result};
+
+/// How often the repository is opened when objects are not found: a repack may have moved
+/// them from one pack to another meanwhile.
+const ATTEMPTS: u32 = 2;
+
+/// Commits at which our own history is to be cut, by the number of the ref update.
+pub(super) type Cuts = Vec<(usize, Vec<Oid>)>;
+
+/// What has been found out about the ref updates.
+#[derive(Debug)]
+struct Findings {
+    cuts: Cuts,
+    /// Why ref updates are refused, by their numbers.
+    refusals: Vec<(usize, &'static str)>,
+}
+
+impl<S: WriteStorage> Service<'_, S> {
+    /// Checks that what the new tips reach is there. Answers with the repository as it is with
+    /// the objects of the push, and with the commits at which its history is to be cut.
+    pub(super) async fn check_objects(
+        &self,
+        new: &NewObjects,
+        commands: &mut [Command<'_>],
+    ) -> Result<(Repository<S>, Cuts)> {
+        let mut attempt = 1;
+        loop {
+            let repository = self.repository.with_quarantine(self.quarantine).await?;
+            let found = self.look(&repository, new, commands).await;
+            let missed = !found.as_ref().is_ok_and(|found| found.refusals.is_empty());
+            if missed && attempt < ATTEMPTS {
+                attempt += 1;
+                continue;
+            }
+            let found = found?;
+            for (number, reason) in found.refusals {
+                commands[number].refuse(reason);
+            }
+            return Ok((repository, found.cuts));
+        }
+    }
+
+    async fn look(
+        &self,
+        repository: &Repository<S>,
+        new: &NewObjects,
+        commands: &[Command<'_>],
+    ) -> Result<Findings> {
+        let (mut cuts, mut refusals) = (Vec::new(), Vec::new());
+        let mut old = Vec::new();
+        for command in commands.iter().filter(|command| !command.update.old_oid.is_zero()) {
+            let name = command.update.name.as_bstr();
+            if let Some(Resolved::Ref(found)) = repository.resolve_ref(name).await? {
+                old.push(found.oid);
+            }
+        }
+        let hidden = &self.config.hide_refs;
+        let connectivity = Connectivity { repository, new, hidden, old };
+        let client = ClientShallow::new(repository, &self.head.shallow).await?;
+        let mut tips = Vec::new();
+        for (number, command) in commands.iter().enumerate() {
+            if command.is_delete() || command.refused.is_some() {
+                continue;
+            }
+            let reached = match client.reached(&connectivity, &command.update.new_oid).await {
+                Ok(reached) => reached,
+                // The connectivity check finds out what is missing.
+                Err(Error::Corrupt(_)) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            if reached.is_empty() {
+                tips.push((number, command.update.new_oid));
+            } else if self.config.shallow_update {
+                if connectivity.is_whole(&[command.update.new_oid], &reached).await? {
+                    cuts.push((number, reached));
+                } else {
+                    refusals.push((number, "shallow error"));
+                }
+            } else {
+                refusals.push((number, "shallow update not allowed"));
+            }
+        }
+        let all: Vec<Oid> = tips.iter().map(|(_, tip)| *tip).collect();
+        if !all.is_empty() && !connectivity.is_whole(&all, &[]).await? {
+            for (number, tip) in tips {
+                if !connectivity.is_whole(&[tip], &[]).await? {
+                    refusals.push((number, "missing necessary objects"));
+                }
+            }
+        }
+        Ok(Findings { cuts, refusals })
+    }
+}
