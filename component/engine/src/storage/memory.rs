@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::{DirEntry, Kind, Stat, Storage, StorageError, StorageFile};
 
@@ -83,10 +82,6 @@ impl Storage for MemoryStorage {
     }
 
     async fn yield_now(&self) {}
-
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
 }
 
 impl StorageFile for MemoryFile {
