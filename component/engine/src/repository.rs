@@ -120,7 +120,7 @@ async fn locate<S: Storage>(engine: &Engine<S>, name: &str) -> Result<(String, R
         // Before it is read: a change that comes between the two is then noticed.
         let stat = engine.storage.stat(&format!("{path}/config")).await.ok();
         let config = Rc::new(Config::read(engine, &path).await?);
-        if let Some(stat) = stat {
+        if let Some(stat) = stat.filter(|_| !config.in_two_files) {
             known::remember(engine, name, KnownRepository::new(&path, stat, &config));
         }
         return Ok((path, config));

@@ -276,3 +276,83 @@ fn filters_leave_out_what_git_leaves_out() {
         }
     }
 }
+
+/// Whatever is offered, the client takes to, and gets along with.
+#[test]
+fn clients_use_what_is_offered() {
+    let lab = Lab::new();
+    let url = http::serve(lab.dir.path().into());
+    lab.history("a.git", 60, &[]);
+    lab.git("a.git", &["branch", "old", "main~20"]);
+    lab.git("a.git", &["bundle", "create", "-q", "../old.bundle", "old"]);
+    let bundle = lab.path("old.bundle").display().to_string();
+    for (key, value) in [
+        ("uploadpack.allowFilter", "true"),
+        ("uploadpack.allowRefInWant", "true"),
+        ("uploadpack.allowAnySHA1InWant", "true"),
+        ("uploadpack.allowSidebandAll", "true"),
+        ("uploadpack.advertiseBundleURIs", "true"),
+        ("transfer.advertiseSID", "true"),
+        ("transfer.advertiseObjectInfo", "true"),
+        ("bundle.version", "1"),
+        ("bundle.mode", "all"),
+        ("bundle.old.uri", &bundle),
+    ] {
+        lab.git("a.git", &["config", key, value]);
+    }
+    for version in ["0", "1", "2"] {
+        let output = lab.git_with(
+            "",
+            &[
+                "-c",
+                &format!("protocol.version={version}"),
+                "-c",
+                "transfer.bundleURI=true",
+                "-c",
+                "transfer.advertiseSID=true",
+                "clone",
+                "--mirror",
+                "--progress",
+                &format!("{url}/a.git"),
+                "copy",
+            ],
+            b"",
+            &[("GIT_TEST_SIDEBAND_ALL", "1")],
+        );
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        for line in ["remote: Enumerating objects: ", "remote: Counting objects: 100%", "Total "] {
+            assert!(said.contains(line), "version {version}: {said}");
+        }
+        lab.git("copy", &["fsck", "--full", "--strict"]);
+        assert_eq!(objects(&lab, "copy"), objects(&lab, "a.git"), "version {version}");
+        // The bundle was fetched, and the rest only after it.
+        let bundles = lab.git("copy", &["for-each-ref", "refs/bundles"]);
+        assert_eq!(bundles.is_empty(), version != "2", "version {version}: {bundles}");
+        std::fs::remove_dir_all(lab.path("copy")).expect("removed");
+    }
+}
+
+/// A partial clone comes back for what it left out, one object at a time.
+#[test]
+fn partial_clones_fetch_what_is_missing_when_they_need_it() {
+    let lab = Lab::new();
+    let url = &format!("{}/a.git", http::serve(lab.dir.path().into()));
+    lab.history("a.git", 40, &[]);
+    lab.git("a.git", &["config", "uploadpack.allowFilter", "true"]);
+    for version in ["0", "2"] {
+        if version == "0" {
+            lab.git("a.git", &["config", "uploadpack.allowReachableSHA1InWant", "true"]);
+        }
+        for filter in ["blob:none", "tree:0"] {
+            let protocol = &format!("protocol.version={version}");
+            let filter = &format!("--filter={filter}");
+            lab.git("", &["-c", protocol, "clone", "-q", "--no-checkout", filter, url, "copy"]);
+            lab.git("copy", &["-c", protocol, "checkout", "-q", "main"]);
+            let ours = lab.git("copy", &["ls-files", "-s"]);
+            let theirs = lab.git("a.git", &["ls-tree", "-r", "main"]);
+            assert_eq!(ours.lines().count(), theirs.lines().count(), "{filter}");
+            std::fs::remove_dir_all(lab.path("copy")).expect("removed");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod support;
 
 use gitwasi_engine::repository::{Config, Setting};
+use gitwasi_engine::storage::native::block_on;
 use support::Lab;
 
 #[test]
@@ -62,5 +63,24 @@ fn booleans_are_read_as_git_reads_them() {
         let content = std::fs::read(&path).expect("a configuration");
         let ours = Config::parse(&content).ok().map(|config| config.http.receive_pack);
         assert_eq!(ours, expected, "{line}");
+    }
+}
+
+#[test]
+fn a_change_of_either_configuration_is_noticed() {
+    let lab = Lab::new();
+    lab.git("", &["init", "-q", "--bare", "a.git"]);
+    let engine = lab.engine();
+    let setting = || block_on(engine.open("a.git")).expect("a repository").settings().upload_pack;
+    assert_eq!(setting(), Setting::Unset);
+    lab.git("a.git", &["config", "http.uploadpack", "false"]);
+    assert_eq!(setting(), Setting::Disabled);
+    lab.git("a.git", &["config", "core.repositoryFormatVersion", "1"]);
+    lab.git("a.git", &["config", "extensions.worktreeConfig", "true"]);
+    assert_eq!(setting(), Setting::Disabled);
+    for (value, expected) in [("true", Setting::Enabled), ("false", Setting::Disabled)] {
+        let text = format!("[http]\nuploadpack = {value}\n");
+        support::write(&lab.path("a.git/config.worktree"), text.as_bytes());
+        assert_eq!(setting(), expected);
     }
 }

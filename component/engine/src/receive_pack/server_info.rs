@@ -49,7 +49,7 @@ async fn refs<S: WriteStorage>(repository: &Repository<S>) -> Result<Vec<u8>> {
         if found.oid.is_zero() {
             continue;
         }
-        let peeled = match found.peel(repository).await {
+        let peeled = match repository.odb().peel(&found.oid).await {
             Err(Error::Corrupt(_)) => None,
             peeled => peeled?,
         };

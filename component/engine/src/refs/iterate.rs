@@ -175,7 +175,7 @@ impl Ref {
         text.extend_from_slice(&self.name);
         let peeled = match self.peeled {
             Peeled::Unknown if peel => {
-                repository.odb.peel(&self.oid).await?.map_or(Peeled::No, Peeled::To)
+                repository.odb.peel_unverified(&self.oid).await?.map_or(Peeled::No, Peeled::To)
             }
             peeled => peeled,
         };

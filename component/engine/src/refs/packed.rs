@@ -231,7 +231,7 @@ impl<S: Storage> PackedRefs<S> {
                     let oid = hex::decode(&record.text[..self.hex_len]).ok_or_else(bad)?;
                     let peeled = match repository {
                         Some(repository) if is_valid_name(record.name.as_bstr()) => {
-                            repository.odb.peel(&oid).await?
+                            repository.odb.peel_unverified(&oid).await?
                         }
                         _ => None,
                     };

@@ -46,6 +46,8 @@ pub enum LsRefsUnborn {
 pub struct Config {
     /// `extensions.objectFormat`.
     pub object_format: ObjectFormat,
+    /// `extensions.worktreeConfig`: whether a part of this is in `config.worktree`.
+    pub(crate) in_two_files: bool,
     /// `extensions.refStorage`.
     pub ref_storage: RefStorage,
     /// `http.*`: which services are offered.
@@ -91,12 +93,13 @@ impl Config {
     pub(super) async fn read<S: Storage>(engine: &Engine<S>, repository: &str) -> Result<Self> {
         let content = engine.read_small(&format!("{repository}/config")).await?.unwrap_or_default();
         let mut entries = value::entries(&content)?;
-        if has_worktree_config(&entries)? {
+        let in_two_files = has_worktree_config(&entries)?;
+        if in_two_files {
             let path = format!("{repository}/config.worktree");
             let content = engine.read_small(&path).await?.unwrap_or_default();
             entries.extend(value::entries(&content)?);
         }
-        Self::from_entries(&entries)
+        Ok(Self { in_two_files, ..Self::from_entries(&entries)? })
     }
 
     /// Parses the content of a `config` file.
@@ -185,6 +188,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             object_format: ObjectFormat::Sha1,
+            in_two_files: false,
             ref_storage: RefStorage::Files,
             http: Settings::default(),
             hide_refs: Vec::new(),

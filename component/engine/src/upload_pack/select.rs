@@ -56,20 +56,20 @@ async fn select_sparse<S: Storage>(
     for oid in &plan.wants {
         range.include.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node));
     }
-    let commits = walk.limited(&range).await?.commits;
+    let limited = walk.limited(&range).await?;
     let mut places = Places::default();
     for have in &range.exclude {
         let tree_id = walk.commit(*have).await?.tree_id;
         walk.had_tree(&mut places, &tree_id).await?;
     }
-    for (tree_id, outside) in commits.iter().flat_map(|commit| &commit.parents) {
-        if *outside {
-            walk.had_tree(&mut places, tree_id).await?;
+    for commit in &limited.commits {
+        for (tree_id, _) in limited.parents(*commit).filter(|(_, outside)| *outside) {
+            walk.had_tree(&mut places, &tree_id).await?;
         }
     }
-    for commit in &commits {
-        let root = &commit.tree_id;
-        walk.include_sparse(&mut selection, root, filter, &sparse, &mut places).await?;
+    for commit in &limited.commits {
+        let root = limited.tree_id(*commit);
+        walk.include_sparse(&mut selection, &root, filter, &sparse, &mut places).await?;
     }
     Ok(selection)
 }

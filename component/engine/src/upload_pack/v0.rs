@@ -44,7 +44,7 @@ pub(super) async fn serve<S: Storage, O: Output>(
             v0::end_of_shallow(response.buffer());
         }
     }
-    let common = negotiate(&mut walk, &request, &arguments.wants, response).await?;
+    let common = negotiate(&mut walk, &request, &plan.wants, response).await?;
     let Some(common) = common else { return Ok(()) };
     plan.haves.extend(common.oids);
     send_pack::send(&mut walk, &arguments, &plan, response).await?;

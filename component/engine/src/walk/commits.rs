@@ -159,6 +159,14 @@ impl<S: Storage> Walk<'_, S> {
         state.queue.push((commit.date, std::cmp::Reverse(number)));
         state.interesting += usize::from(flags & UNINTERESTING == 0);
         let tree_id = commit.tree_id;
+        if flags & UNINTERESTING != 0 {
+            // Where dates lie, a parent may have been met before.
+            for at in first_parent..state.parents.len() {
+                if let Some(number) = state.index.get(&state.parents[at]) {
+                    state.exclude(*number);
+                }
+            }
+        }
         state.seen.push(Seen { node, tree_id, flags: flags | QUEUED, parents });
         Ok(())
     }
@@ -166,12 +174,12 @@ impl<S: Storage> Walk<'_, S> {
 
 impl Limited {
     /// The root tree of a commit of the range.
-    pub(super) fn tree_id(&self, commit: Found) -> Oid {
+    pub(crate) fn tree_id(&self, commit: Found) -> Oid {
         self.state.seen[commit.number as usize].tree_id
     }
 
     /// The trees of a commit's parents, and whether these are outside of the range.
-    pub(super) fn parents(&self, commit: Found) -> impl Iterator<Item = (Oid, bool)> {
+    pub(crate) fn parents(&self, commit: Found) -> impl Iterator<Item = (Oid, bool)> {
         self.state.parents_of(commit.number).filter_map(|at| {
             let number = self.state.index.get(&self.state.parents[at])?;
             let parent = &self.state.seen[*number as usize];

@@ -62,6 +62,8 @@ cells! {
     alternates: &[Packs],
     shallow: &[Refs, Packs, Depth, V0],
     sha256: &[Refs, Packs, V0],
+    reftable: &[Refs, Packs, V0],
+    empty_reftable: &[Refs],
     empty: ALL,
     empty_silent: &[Refs],
     unborn_head: &[Refs, V0],
@@ -72,6 +74,7 @@ cells! {
     hidden_head: &[Refs, V0],
     without_head: &[Refs, V0],
     broken: &[Refs, Packs],
+    broken_and_packed: &[Refs],
     filters: &[Filters, Odd],
     filters_restricted: &[Filters],
     filters_contradictory: &[Filters],
@@ -90,7 +93,7 @@ fn repositories_and_requests_made_by_chance() {
     for seed in named.map_or(seeds, |seed: u64| seed..seed + 1) {
         let lab = Lab::new();
         let mut random = random::Random::new(seed);
-        let commits = random::repository(&lab, &mut random);
+        let (commits, dated) = random::repository(&lab, &mut random);
         let refs = lab.git("a.git", &["for-each-ref", "--format=%(objectname)"]);
         let refs: Vec<String> = refs.lines().map(str::to_owned).collect();
         let name = format!("seed {seed}");
@@ -102,8 +105,11 @@ fn repositories_and_requests_made_by_chance() {
         let hash = ["hash-object", "-w", "--stdin"];
         let sparse = lab.git_with("a.git", &hash, specification, &[]).stdout;
         let sparse = String::from_utf8(sparse).expect("an oid");
-        for _ in 0..20 {
+        for _ in 0..14 {
             subject.compare(&random::request(&mut random, &commits, &refs, sparse.trim()));
+        }
+        for _ in 0..6 {
+            subject.compare(&random::request_v0(&mut random, &commits, &refs, dated));
         }
         subject.finish();
     }

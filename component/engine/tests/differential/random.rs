@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::repositories::{self, feed};
+use crate::repositories::feed;
 use crate::requests::Request;
 use crate::support::Lab;
 
@@ -29,8 +29,8 @@ impl Random {
     }
 }
 
-/// Makes `a.git`; returns how its commits are called.
-pub fn repository(lab: &Lab, random: &mut Random) -> Vec<String> {
+/// Makes `a.git`; returns how its commits are called, and whether their dates can be trusted.
+pub fn repository(lab: &Lab, random: &mut Random) -> (Vec<String>, bool) {
     let commits = 5 + random.below(40);
     let sha256 = random.one_in(4);
     let clocks_lie = random.one_in(5);
@@ -87,7 +87,7 @@ pub fn repository(lab: &Lab, random: &mut Random) -> Vec<String> {
     feed(lab, &stream);
     for (key, value) in [
         ("uploadpack.allowFilter", "true"),
-        ("uploadpack.allowAnySHA1InWant", "true"),
+        (random.pick(&["x.y", "uploadpack.allowAnySHA1InWant"]), "true"),
         ("uploadpack.allowSidebandAll", "true"),
     ] {
         lab.git("a.git", &["config", key, value]);
@@ -101,14 +101,20 @@ pub fn repository(lab: &Lab, random: &mut Random) -> Vec<String> {
         }
         3 => {
             lab.git("a.git", &["repack", "-dq", "--no-write-bitmap-index"]);
-            repositories::more_commits(lab, 2);
+            one_more(lab);
             lab.git("a.git", &["multi-pack-index", "write"]);
         }
-        4 => repositories::more_commits(lab, 3),
+        4 => one_more(lab),
         _ => _ = lab.git("a.git", &["pack-refs", "--all"]),
     }
     let list = lab.git("a.git", &["rev-list", "--all"]);
-    list.lines().map(str::to_owned).collect()
+    (list.lines().map(str::to_owned).collect(), !clocks_lie)
+}
+
+/// A loose commit on top of main.
+fn one_more(lab: &Lab) {
+    let commit = lab.git("a.git", &["commit-tree", "main^{tree}", "-p", "main", "-m", "more"]);
+    lab.git("a.git", &["update-ref", "refs/heads/main", &commit]);
 }
 
 /// A fetch of something, by somebody who has something.
@@ -174,4 +180,52 @@ pub fn request(random: &mut Random, commits: &[String], refs: &[String], sparse:
     }
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     Request::fetch(&lines)
+}
+
+/// A round of version 0. Only where `any`, it may want what no ref is at: where dates lie, git does
+/// not always find out whether one reaches it.
+pub fn request_v0(random: &mut Random, commits: &[String], refs: &[String], any: bool) -> Request {
+    let mut capabilities = String::new();
+    let multi_ack = random.pick(&["", " multi_ack", " multi_ack_detailed"]);
+    capabilities.push_str(multi_ack);
+    capabilities.push_str(random.pick(&["", " side-band", " side-band-64k"]));
+    for (capability, rarity) in [
+        (" no-done", 2),
+        (" ofs-delta", 2),
+        (" thin-pack", 2),
+        (" include-tag", 2),
+        (" no-progress", 2),
+        (" filter", 2),
+    ] {
+        if random.one_in(rarity) {
+            capabilities.push_str(capability);
+        }
+    }
+    let mut lines = Vec::new();
+    for number in 0..1 + random.below(3) {
+        let list = if random.one_in(3) && any { commits } else { refs };
+        let capabilities = if number == 0 { capabilities.as_str() } else { "" };
+        lines.push(format!("want {}{capabilities}", list[random.below(list.len())]));
+    }
+    let shallow = random.one_in(5).then(|| &commits[random.below(commits.len())]);
+    lines.extend(shallow.map(|oid| format!("shallow {oid}")));
+    if random.one_in(4) {
+        lines.push(format!("deepen {}", 1 + random.below(6)));
+    }
+    if capabilities.contains("filter") && random.one_in(2) {
+        lines.push(format!("filter {}", random.pick(&["blob:none", "tree:2", "blob:limit=60"])));
+    }
+    lines.push("0000".to_owned());
+    lines.extend(shallow.map(|oid| format!("have {oid}")));
+    for _ in 0..random.below(5) {
+        lines.push(match random.below(4) {
+            0 => "have unknown".to_owned(),
+            _ => format!("have {}", commits[random.below(commits.len())]),
+        });
+    }
+    // With a commit-graph, git 2.47 takes a client for ready as if its history were not cut.
+    let end = if shallow.is_some() { "done" } else { random.pick(&["done", "0000"]) };
+    lines.push(end.to_owned());
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    Request::new(format!("v0: {}", lines.join(", ")), 0, &lines)
 }

@@ -195,6 +195,23 @@ pub fn sha256(lab: &Lab) {
     add_objects(lab);
 }
 
+pub fn reftable(lab: &Lab) {
+    lab.history("a.git", 60, &["--ref-format=reftable"]);
+    lab.git("a.git", &["tag", "-a", "-m", "x", "chain", "v7"]);
+    lab.git("a.git", &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+    lab.git("a.git", &["symbolic-ref", "refs/heads/broken", "refs/heads/nowhere"]);
+    lab.git("a.git", &["update-ref", "-d", "refs/tags/v14"]);
+    // Not `v2`: in reftables git 2.47 hides `v21` with it.
+    lab.git("a.git", &["config", "transfer.hideRefs", "refs/tags/v21"]);
+    more_commits(lab, 2);
+    add_objects(lab);
+}
+
+pub fn empty_reftable(lab: &Lab) {
+    let format = "--ref-format=reftable";
+    lab.git("", &["init", "-q", "--bare", "-b", "main", format, "a.git"]);
+}
+
 pub fn empty(lab: &Lab) {
     lab.git("", &["init", "-q", "--bare", "-b", "main", "a.git"]);
 }
@@ -294,6 +311,19 @@ pub fn broken(lab: &Lab) {
     write("refs/tags/nothing", &String::from_utf8_lossy(&tag.stdout));
 }
 
+/// As above, and packed by somebody who did not note what the tags point to.
+pub fn broken_and_packed(lab: &Lab) {
+    broken(lab);
+    for name in ["garbage", "empty"] {
+        std::fs::remove_file(lab.path("a.git/refs/heads").join(name)).expect("removed");
+    }
+    let refs = lab.git("a.git", &["for-each-ref", "--format=%(objectname) %(refname)"]);
+    support::write(&lab.path("a.git/packed-refs"), format!("{refs}\n").as_bytes());
+    for directory in ["heads", "tags"] {
+        std::fs::remove_dir_all(lab.path("a.git/refs").join(directory)).expect("removed");
+    }
+}
+
 /// Everything that can be offered.
 pub fn liberal(lab: &Lab) {
     linear(lab);
@@ -381,7 +411,7 @@ pub fn feed(lab: &Lab, stream: &str) {
 static CLOCK: AtomicU64 = AtomicU64::new(0);
 
 /// Loose commits on top of main.
-pub fn more_commits(lab: &Lab, count: usize) {
+fn more_commits(lab: &Lab, count: usize) {
     for number in 0..count {
         let back = format!("main~{}^{{tree}}", 2 + number);
         let message = format!("more {number}");
