@@ -10,13 +10,14 @@ use crate::repositories::Serving;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
     /// The engine for what it does, a git process for the rest. Without a root, behind a
-    /// [`Lookup`](crate::Lookup) or with a namespace all of it is the git process's.
+    /// [`Lookup`](crate::Lookup) or with a namespace all of it is the git process's; with hooks,
+    /// pushes are.
+    #[default]
     Auto,
     /// The engine alone: no process is ever started, and no git has to be installed. What it does
     /// not do is answered with 501.
     Engine,
     /// A git process for everything.
-    #[default]
     Git,
 }
 

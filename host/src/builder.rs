@@ -99,7 +99,7 @@ impl GitServiceBuilder {
         self
     }
 
-    /// Who serves the repositories.
+    /// Who serves the repositories. The default is [`Backend::Auto`].
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = backend;
         self

@@ -73,8 +73,11 @@ fn main() {
     let objects = repository.count_objects();
     assert!(objects >= 20_000, "only {objects} objects");
 
+    let small = world.small("small.git");
+    world.empty("refs.git").add_branches(50_000);
+    let pushing = world.empty("pushed.git");
     let servers = [Backend::Gitwasi, Backend::HttpBackend].map(|backend| {
-        let server = Server::start(backend, world.root(), &Setup::default());
+        let server = Server::start(backend, world.root(), &Setup::default().allow_push());
         let meter = CpuMeter::around(&server.pids());
         if meter.is_none() {
             eprintln!("{backend}: may not make a cgroup, so processor time is not measured");
@@ -90,10 +93,17 @@ fn main() {
         Row::new("full clone, server CPU", "s", Better::Less),
         Row::new("8 clones at once", "s", Better::Less),
         Row::new("8 clones at once, server CPU", "s", Better::Less),
+        Row::new("`ls-refs`, 4 refs, 8 connections", "requests/s", Better::More),
+        Row::new("`ls-refs`, 4 refs, server CPU", "ms per request", Better::Less),
+        Row::new("`ls-refs`, 50,000 refs, 8 connections", "requests/s", Better::More),
+        Row::new("`ls-refs`, 50,000 refs, server CPU", "ms per request", Better::Less),
+        Row::new("push of one commit, with its client", "ms", Better::Less),
+        Row::new("push of one commit, server CPU", "ms", Better::Less),
     ];
+    let mut pushes = Pushes { world: &world, source: &small, target: pushing, made: 0 };
     for round in 0..=rounds {
         for (n, subject) in servers.iter().enumerate() {
-            let values = measure(&world, subject, seconds, &repository);
+            let values = measure(&world, subject, seconds, &repository, &mut pushes);
             // The first round warms caches.
             if round == 0 {
                 continue;
@@ -115,20 +125,77 @@ fn main() {
     }
 }
 
-fn measure(world: &World, subject: &Subject, seconds: usize, repository: &Repository) -> [f64; 8] {
-    let (smart_rate, smart_cpu) =
-        requests(subject, "large.git/info/refs?service=git-upload-pack", seconds);
-    let (dumb_rate, dumb_cpu) = requests(subject, "large.git/HEAD", seconds);
-    let (one, one_cpu) = clones(world, subject, 1, repository);
-    let (eight, eight_cpu) = clones(world, subject, 8, repository);
-    [smart_rate, smart_cpu, dumb_rate, dumb_cpu, one, one_cpu, eight, eight_cpu]
+/// Pushes of a commit each, every one to a branch of its own.
+struct Pushes<'a> {
+    world: &'a World,
+    source: &'a Repository,
+    target: Repository,
+    made: usize,
 }
 
+impl Pushes<'_> {
+    /// Returns the milliseconds of one push, and of the server's processor for it.
+    fn measure(&mut self, subject: &Subject) -> (f64, f64) {
+        const PUSHES: usize = 10;
+        let commits: Vec<_> = (0..PUSHES)
+            .map(|n| {
+                let message = format!("push {}", self.made + n);
+                let git = self.source.git();
+                git.run(["commit-tree", "-m", &message, "-p", "main", "main^{tree}"])
+            })
+            .collect();
+        let url = subject.server.url("pushed.git");
+        let (before, start) = (subject.cpu(), Instant::now());
+        for commit in &commits {
+            let spec = format!("{commit}:refs/heads/push-{}", self.made);
+            self.source.git().run(["push", "--quiet", &url, &spec]);
+            self.made += 1;
+        }
+        let taken = start.elapsed().as_secs_f64();
+        let spent = subject.cpu() - before;
+        assert_eq!(self.target.refs().lines().count(), self.made, "{:?}", self.world.root());
+        (taken * 1000.0 / PUSHES as f64, spent * 1000.0 / PUSHES as f64)
+    }
+}
+
+fn measure(
+    world: &World,
+    subject: &Subject,
+    seconds: usize,
+    repository: &Repository,
+    pushes: &mut Pushes<'_>,
+) -> [f64; 14] {
+    let (smart_rate, smart_cpu) =
+        requests(subject, "large.git/info/refs?service=git-upload-pack", seconds, None);
+    let (dumb_rate, dumb_cpu) = requests(subject, "large.git/HEAD", seconds, None);
+    let (one, one_cpu) = clones(world, subject, 1, repository);
+    let (eight, eight_cpu) = clones(world, subject, 8, repository);
+    let script = world.beside("ls-refs.lua");
+    std::fs::write(&script, LS_REFS).expect("a script");
+    let script = script.to_str();
+    let (few_rate, few_cpu) = requests(subject, "small.git/git-upload-pack", seconds, script);
+    let (many_rate, many_cpu) = requests(subject, "refs.git/git-upload-pack", seconds, script);
+    let (push, push_cpu) = pushes.measure(subject);
+    [
+        smart_rate, smart_cpu, dumb_rate, dumb_cpu, one, one_cpu, eight, eight_cpu, few_rate,
+        few_cpu, many_rate, many_cpu, push, push_cpu,
+    ]
+}
+
+/// The request of `git ls-remote`, for wrk.
+const LS_REFS: &str = r#"
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/x-git-upload-pack-request"
+wrk.headers["Git-Protocol"] = "version=2"
+wrk.body = "0014command=ls-refs\n0014agent=git/2.47.30016object-format=sha100010009peel\n000csymrefs\n0000"
+"#;
+
 /// Returns requests per second, and milliseconds of processor time per request.
-fn requests(subject: &Subject, path: &str, seconds: usize) -> (f64, f64) {
+fn requests(subject: &Subject, path: &str, seconds: usize, script: Option<&str>) -> (f64, f64) {
     let before = subject.cpu();
     let mut wrk = Command::new("wrk");
     wrk.args(["-t1", "-c8", &format!("-d{seconds}s"), "-H", "Git-Protocol: version=2"]);
+    wrk.args(script.iter().flat_map(|script| ["-s", script]));
     let text = command::run(wrk.arg(subject.server.url(path)), b"").succeeded().text();
     let spent = subject.cpu() - before;
     assert!(!text.contains("Non-2xx"), "{text}");

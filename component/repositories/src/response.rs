@@ -78,6 +78,12 @@ fn outcome_of(ended: Result<(), Error>) -> Result<(), ErrorCode> {
     match ended {
         // The client has been told in an `ERR` pkt-line, and the response is whole.
         Ok(()) | Err(Error::Malformed(_)) => Ok(()),
-        Err(error) => Err(error_code(error)),
+        Err(error) => {
+            // The response has begun: nobody else will tell the operator.
+            if !matches!(error, Error::Aborted) {
+                eprintln!("a service broke off: {error}");
+            }
+            Err(error_code(error))
+        }
     }
 }

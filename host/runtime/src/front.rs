@@ -250,17 +250,36 @@ impl Drop for Ticker {
 mod tests {
     use super::*;
 
-    /// What the front can reach is what it imports: a new import is a visible change.
-    #[test]
-    fn the_front_imports_what_its_snapshot_says() {
-        let engine = engine::runner(1, 64 << 20).unwrap();
-        // SAFETY: as in `FrontBuilder::load`.
-        #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize(&engine, FRONT) }.unwrap();
-        let imports = component.component_type();
-        let mut names: Vec<_> = imports.imports(&engine).map(|(name, _)| name).collect();
+    fn imports(engine: &wasmtime::Engine, component: &Component) -> Vec<String> {
+        let component = component.component_type();
+        let mut names: Vec<_> =
+            component.imports(engine).map(|(name, _)| name.to_owned()).collect();
         names.sort_unstable();
-        let snapshot = include_str!("../../../component/front/imports.txt");
-        assert_eq!(names, snapshot.lines().collect::<Vec<_>>());
+        names
+    }
+
+    /// What a component can reach is what it imports: a new import is a visible change.
+    #[test]
+    fn components_import_what_their_snapshots_say() {
+        let engine = engine::runner(1, 64 << 20).unwrap();
+        for (compiled, snapshot) in [
+            (FRONT, include_str!("../../../component/front/imports.txt")),
+            (FRONT_WITH_ENGINE, include_str!("../../../component/repositories/imports.txt")),
+        ] {
+            // SAFETY: as in `FrontBuilder::load`.
+            #[allow(unsafe_code)]
+            let component = unsafe { Component::deserialize(&engine, compiled) }.unwrap();
+            assert_eq!(imports(&engine, &component), snapshot.lines().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_self_contained_component_imports_nothing_but_wasi() {
+        let engine = engine::runner(1, 64 << 20).unwrap();
+        let component = Component::new(&engine, SELF_CONTAINED).unwrap();
+        let imports = imports(&engine, &component);
+        let snapshot = include_str!("../../../component/defaults/imports.txt");
+        assert_eq!(imports, snapshot.lines().collect::<Vec<_>>());
+        assert!(imports.iter().all(|name| name.starts_with("wasi:")));
     }
 }

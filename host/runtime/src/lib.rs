@@ -15,6 +15,7 @@ pub mod contract;
 mod convert;
 mod engine;
 mod front;
+mod guest_log;
 mod lanes;
 mod lend;
 mod limits;

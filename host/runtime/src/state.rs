@@ -14,6 +14,7 @@ use wasmtime_wasi_http::{
 use crate::body::Activity;
 use crate::contract::{Authorizer, Fallback, Repositories, RequestContext};
 use crate::front::EngineOptions;
+use crate::guest_log::GuestLog;
 use crate::pool::Pool;
 
 /// The three sockets of the front.
@@ -45,7 +46,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(pool: &Pool) -> Result<Self> {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.envs(&pool.environment);
+        wasi.envs(&pool.environment).stderr(GuestLog);
         if let Some(EngineOptions { root, read_only, .. }) = &pool.files {
             // On threads of their own, file reads take ten times as long. The guest calls a
             // directory as the host does, so that it understands absolute alternates.

@@ -34,7 +34,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) access_file: Option<PathBuf>,
 
-    /// Who serves the repositories [default: git]
+    /// Who serves the repositories [default: auto]
     #[arg(long, value_name = "WHO")]
     pub(crate) backend: Option<BackendChoice>,
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use e2e::http::pkt_line;
 use e2e::tree::Tree;
-use e2e::{Request, process};
+use e2e::{Backend, Request, process};
 
-use crate::{assert_nothing_is_left, fetch, git_processes, large};
+use crate::{assert_nothing_is_left, fetch, git_processes, large_on};
 
 #[test]
 fn in_mid_clone_leaves_no_process() {
-    let (world, repository, server) = large();
+    let (world, repository, server) = large_on(Backend::GitProcess);
     let before = Tree::read(repository.path());
     for _ in 0..3 {
         let transfer = server.connect().transfer(&fetch(&repository, "big")).until(100_000);
@@ -24,7 +24,7 @@ fn in_mid_clone_leaves_no_process() {
 
 #[test]
 fn before_the_first_byte_of_a_pack_leaves_no_process() {
-    let (world, repository, server) = large();
+    let (world, repository, server) = large_on(Backend::GitProcess);
     let before = Tree::read(repository.path());
     for _ in 0..5 {
         let mut connection = server.connect();
@@ -37,7 +37,21 @@ fn before_the_first_byte_of_a_pack_leaves_no_process() {
 
 #[test]
 fn in_mid_push_leaves_the_repository_as_it_was() {
-    let (world, repository, server) = large();
+    in_mid_push(Backend::GitProcess);
+}
+
+#[test]
+fn in_mid_push_to_the_engine_leaves_the_repository_as_it_was() {
+    in_mid_push(Backend::Engine);
+}
+
+#[test]
+fn in_mid_push_under_wasmtime_serve_leaves_the_repository_as_it_was() {
+    in_mid_push(Backend::WasmtimeServe);
+}
+
+fn in_mid_push(backend: Backend) {
+    let (world, repository, server) = large_on(backend);
     let big = repository.oid("big");
     let pack = repository.git().feed(["pack-objects", "--stdout", "--revs", "-q"], big.as_bytes());
     let pack = pack.succeeded().stdout;
@@ -53,8 +67,10 @@ fn in_mid_push_leaves_the_repository_as_it_was() {
             let mut connection = server.connect();
             let _ = connection.send(&bytes[..part]);
             if part > 1000 {
+                // It has begun: a process is there, or something of the push.
                 process::eventually(Duration::from_secs(10), || {
                     !git_processes(&server, world.root()).is_empty()
+                        || before != Tree::read(target.path())
                 });
             }
             if ends {

@@ -5,10 +5,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use e2e::curl::assert_broken;
-use e2e::{Ending, Outcome, Server, World, command, process};
+use e2e::{Backend, Ending, Outcome, Server, World, command, process};
 use rustix::process::Signal;
 
-use crate::{LARGE, fetch, fetch_body, git_processes, large};
+use crate::{LARGE, fetch, fetch_body, git_processes, large_on};
 
 /// Waits for a child whose command line holds `name` and that does not only advertise, and kills
 /// it.
@@ -29,7 +29,7 @@ fn kill(server: &Server, world: &World, name: &str) {
 #[test]
 fn upload_pack_killed_breaks_the_response() {
     for name in ["upload-pack", "pack-objects"] {
-        let (world, repository, server) = large();
+        let (world, repository, server) = large_on(Backend::GitProcess);
         let transfer = server.connect().transfer(&fetch(&repository, "big")).until(4096);
         assert_eq!(transfer.so_far().status, 200);
         kill(&server, &world, name);
@@ -45,7 +45,7 @@ fn upload_pack_killed_breaks_the_response() {
 
 /// Runs curl with a rate limit, so that the child is still there when it is killed.
 fn curl_interrupted(version: &str) -> Outcome {
-    let (world, repository, server) = large();
+    let (world, repository, server) = large_on(Backend::GitProcess);
     let body = world.work().join("body");
     fs::write(&body, fetch_body(&repository.oid("big"))).unwrap();
     let mut curl = std::process::Command::new("curl");
@@ -74,7 +74,7 @@ fn curl_exits_with_a_transfer_error_over_http_2() {
 
 #[test]
 fn git_reports_an_error_and_leaves_no_clone() {
-    let (world, _repository, server) = large();
+    let (world, _repository, server) = large_on(Backend::GitProcess);
     // The client stops reading when its index-pack is stopped; the server's child then waits.
     let git = world.git().config("http.lowSpeedLimit", "0");
     let mut clone = git.command();
@@ -99,7 +99,7 @@ fn git_reports_an_error_and_leaves_no_clone() {
 
 #[test]
 fn receive_pack_killed_fails_the_push_and_leaves_the_repository() {
-    let (world, repository, server) = large();
+    let (world, repository, server) = large_on(Backend::GitProcess);
     let before = e2e::tree::Tree::read(repository.path());
     let source = world.empty("../source.git");
     source.add_incompressible(LARGE + 1);

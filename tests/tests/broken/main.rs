@@ -10,14 +10,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use e2e::http::pkt_line;
-use e2e::{Repository, Request, Server, Setup, World, process};
+use e2e::{Backend, Cell, Repository, Request, Server, Setup, World, process};
 
 /// How many bytes do not fit into the buffers between git and a client that does not read.
 const LARGE: usize = 48 << 20;
 
 /// A repository whose clone takes its time, and a server for it.
 fn large() -> (World, Repository, Server) {
-    let world = World::default();
+    large_on(Backend::Gitwasi)
+}
+
+/// The same on some backend.
+fn large_on(backend: Backend) -> (World, Repository, Server) {
+    let world = World::new(Cell { backend, ..Cell::DEFAULT });
     let repository = world.small("app.git");
     repository.add_incompressible(LARGE);
     let server = world.serve(&Setup::default().allow_push());

@@ -40,15 +40,25 @@ fn names_no_password() {
     assert!(!log.contains("secret") && !log.contains("YWxpY2U6c2VjcmV0"), "{log}");
 }
 
-#[test]
-fn of_a_failing_git_holds_its_words() {
+/// A clone of a repository that lacks a tree, and what the server must log of it.
+fn of_a_broken_repository(backend: &str, words: &str) {
     let world = World::default();
     let repository = world.small("app.git");
     let tree = repository.oid("main^{tree}");
     let object = repository.path().join(format!("objects/{}/{}", &tree[..2], &tree[2..]));
     std::fs::remove_file(object).unwrap();
-    let server = world.serve(&Setup::default());
+    let server = world.serve(&Setup::default().arguments(["--backend", backend]));
     let _ = world.git().refused(["clone", &server.url("app.git"), "copy"]);
-    let told = || server.log().contains("aborting due to possible repository corruption");
+    let told = || server.log().contains(words);
     assert!(process::eventually(Duration::from_secs(5), told), "{}", server.log());
+}
+
+#[test]
+fn of_a_failing_git_holds_its_words() {
+    of_a_broken_repository("git", "aborting due to possible repository corruption");
+}
+
+#[test]
+fn of_the_engine_says_what_is_wrong() {
+    of_a_broken_repository("engine", "corrupt: ");
 }

@@ -84,7 +84,7 @@ fn second_signal_ends_at_once() {
 
 #[test]
 fn killed_server_leaves_no_git_process() {
-    let (world, repository, server) = world(&Setup::default());
+    let (world, repository, server) = world(&Setup::default().arguments(["--backend", "git"]));
     let transfer = Connection::open(server.address()).transfer(&fetch(&repository)).until(10_000);
     assert!(!process::working_in(world.root()).is_empty());
     server.signal(Signal::KILL);

@@ -106,7 +106,7 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when git could not read it either, [`Error::Unsupported`] for a
-    /// repository format that this engine does not know.
+    /// repository format that this engine does not know, or a file that includes others.
     pub fn parse(content: &[u8]) -> Result<Self> {
         Self::from_entries(&value::entries(content)?)
     }
@@ -127,6 +127,11 @@ impl Config {
                     config.ls_refs_unborn = LsRefsUnborn::from_value(entry)?;
                 }
                 ("bundle", _) => config.bundles.push(entry.clone()),
+                // What is included may forbid as well as allow: it is not passed over.
+                ("include", None) | ("includeif", Some(_)) if entry.name == "path" => {
+                    let text = "a configuration that includes another";
+                    return Err(Error::Unsupported(text.into()));
+                }
                 _ => {}
             }
         }
