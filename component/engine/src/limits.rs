@@ -80,7 +80,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            block_cache: 16 << 20,
+            block_cache: 10 << 20,
             base_cache: 8 << 20,
             object_size: 64 << 20,
             delta_depth: 4096,
@@ -99,10 +99,10 @@ impl Default for Limits {
             tag_depth: 100,
             unpacked_objects: 4 << 20,
             received_objects: 16 << 20,
-            held_blob: 16 << 20,
+            held_blob: 512 << 10,
             spilled: 8 << 30,
             resolve_cache: 16 << 20,
-            spool: 1 << 20,
+            spool: 256 << 10,
             unpack_bytes: 16 << 20,
             inflation: 200,
             delta_inflation: 5000,

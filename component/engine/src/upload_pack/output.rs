@@ -6,7 +6,7 @@ use gitwasi_wire::side_band::{Band, SideBand, encode};
 use crate::{Error, Result};
 
 /// Bytes gathered before they are handed on: what a stream carries cheaply at once.
-pub(super) const CHUNK: usize = 128 << 10;
+pub(super) const CHUNK: usize = 64 << 10;
 
 /// Takes the response as it is made.
 pub trait Output {
