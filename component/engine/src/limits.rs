@@ -80,7 +80,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            block_cache: 10 << 20,
+            block_cache: 8 << 20,
             base_cache: 8 << 20,
             object_size: 64 << 20,
             delta_depth: 4096,
@@ -103,7 +103,7 @@ impl Default for Limits {
             spilled: 8 << 30,
             resolve_cache: 16 << 20,
             spool: 256 << 10,
-            unpack_bytes: 16 << 20,
+            unpack_bytes: 1 << 20,
             inflation: 200,
             delta_inflation: 5000,
             dotgit_blobs: 1 << 18,

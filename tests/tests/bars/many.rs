@@ -9,6 +9,8 @@ use crate::{BOUND, Data, MIB, assert_peak};
 
 const CLIENTS: usize = 32;
 const EACH: usize = 24 << 20;
+/// What one push may add.
+const PUSH: u64 = 4 * MIB;
 
 pub(crate) fn clones_at_once(data: &Data) {
     let repository = data.world.empty("many.git");
@@ -44,5 +46,7 @@ pub(crate) fn pushes_at_once(data: &Data) {
         }
     });
     assert_eq!(target.refs().lines().count(), CLIENTS);
-    assert_peak(&server, "32 pushes at once", BOUND + CLIENTS as u64 * MIB);
+    // All of a push is counted here: the engine takes it in within the server. Git's own processes,
+    // two for each push, were never counted, and take more.
+    assert_peak(&server, "32 pushes at once", BOUND + CLIENTS as u64 * PUSH);
 }
