@@ -12,10 +12,25 @@ mod engine;
 
 const TARGET: &str = "wasm32-wasip2";
 
+/// What the components are made of.
+const PACKAGES: [&str; 6] = [
+    "access",
+    "component/defaults",
+    "component/engine",
+    "component/front",
+    "component/repositories",
+    "component/wire",
+];
+
 fn main() {
     let workspace = Path::new(&variable("CARGO_MANIFEST_DIR")).join("../..");
-    for folder in ["access", "component", "wit", "Cargo.toml"] {
-        println!("cargo::rerun-if-changed={}", workspace.join(folder).display());
+    for package in PACKAGES {
+        for part in ["src", "Cargo.toml"] {
+            println!("cargo::rerun-if-changed={}", workspace.join(package).join(part).display());
+        }
+    }
+    for shared in ["wit", "Cargo.toml"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(shared).display());
     }
     for file in ["build.rs", "src/compose.rs", "src/engine.rs"] {
         println!("cargo::rerun-if-changed={file}");

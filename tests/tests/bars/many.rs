@@ -10,7 +10,7 @@ use crate::{BOUND, Data, MIB, assert_peak};
 const CLIENTS: usize = 32;
 const EACH: usize = 24 << 20;
 /// What one push may add.
-const PUSH: u64 = 4 * MIB;
+const PUSH: u64 = 5 * MIB;
 
 pub(crate) fn clones_at_once(data: &Data) {
     let repository = data.world.empty("many.git");
