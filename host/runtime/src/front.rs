@@ -107,12 +107,13 @@ impl FrontBuilder {
         repositories::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         authorizer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         handler::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
+        let compiled = match &self.engine {
+            Some(_) => FRONT_WITH_ENGINE,
+            None => FRONT,
+        };
         // SAFETY: both are what the build script's `precompile_component` wrote, unchanged.
         #[allow(unsafe_code)]
-        let component = match &self.engine {
-            Some(_) => unsafe { Component::deserialize(&engine, FRONT_WITH_ENGINE) }?,
-            None => unsafe { Component::deserialize(&engine, FRONT) }?,
-        };
+        let component = unsafe { Component::deserialize(&engine, compiled) }?;
         let front = ServicePre::new(linker.instantiate_pre(&component)?)?;
         let mut environment = vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)];
         if let Some(options) = &self.engine {

@@ -15,7 +15,7 @@ use crate::{Scratch, command};
 #[derive(Debug)]
 pub struct WasmtimeServe {
     child: Child,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     logged: Arc<Mutex<String>>,
     _scratch: Scratch,
 }
@@ -36,24 +36,22 @@ impl WasmtimeServe {
         let mut child =
             command.spawn().unwrap_or_else(|error| command::missing(command.get_program(), &error));
         let (logged, lines) = follow(child.stderr.take());
-        loop {
+        let mut server = Self { child, address: None, logged, _scratch: scratch };
+        while server.address.is_none() {
             match lines.recv_timeout(PATIENCE) {
-                Ok(line) => {
-                    if let Some(address) = address(&line, "Serving HTTP on http://") {
-                        return Self { child, address, logged, _scratch: scratch };
-                    }
-                }
+                Ok(line) => server.address = address(&line, "Serving HTTP on http://"),
                 Err(mpsc::RecvTimeoutError::Timeout | mpsc::RecvTimeoutError::Disconnected) => {
-                    panic!("wasmtime serve did not start: {}", lock(&logged));
+                    panic!("wasmtime serve did not start: {server:?}");
                 }
             }
         }
+        server
     }
 
     /// Returns where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.address.unwrap_or_else(|| panic!("no address: {self:?}"))
     }
 
     /// Returns the process.

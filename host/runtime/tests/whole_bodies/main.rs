@@ -42,7 +42,8 @@ fn trapping_push() -> Request<Body> {
 }
 
 fn small_memory() -> Limits {
-    Limits { instance_memory: 6 << 20, ..Limits::default() }
+    // One lane, so that the requests share an instance.
+    Limits { instance_memory: 6 << 20, lanes: 1, ..Limits::default() }
 }
 
 /// Starts a request whose body comes from `feed`, and reads until it has begun.
