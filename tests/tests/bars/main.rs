@@ -78,6 +78,7 @@ fn main() {
         ("slow::reader_that_stops_reading", slow::reader_that_stops_reading),
         ("many::clones_at_once", many::clones_at_once),
         ("many::pushes_at_once", many::pushes_at_once),
+        ("many::pushes_to_git_at_once", many::pushes_to_git_at_once),
     ];
     let trial = |(name, test): &Test| {
         let (data, test) = (Arc::clone(&data), *test);
