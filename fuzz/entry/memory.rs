@@ -72,8 +72,14 @@ impl Storage for Memory {
     async fn stat(&self, path: &str) -> Result<Stat, StorageError> {
         match self.find(path)? {
             Some(content) => MemoryFile(content).stat().await,
-            None => Ok(Stat { kind: Kind::Directory, size: 0, modified: 0, identity: 0 }),
+            None => {
+                Ok(Stat { kind: Kind::Directory, size: 0, modified: 0, changed: 0, identity: 0 })
+            }
         }
+    }
+
+    async fn look(&self, path: &str) -> Result<Stat, StorageError> {
+        self.stat(path).await
     }
 
     fn locate(&self, _absolute: &str) -> Option<String> {
@@ -82,6 +88,10 @@ impl Storage for Memory {
 
     fn now(&self) -> std::time::Duration {
         std::time::Duration::ZERO
+    }
+
+    fn wall_clock(&self) -> u64 {
+        0
     }
 
     async fn yield_now(&self) {}
@@ -130,10 +140,6 @@ impl WriteStorage for Memory {
         Ok(())
     }
 
-    fn wall_clock(&self) -> u64 {
-        0
-    }
-
     fn random(&self) -> u64 {
         self.0.borrow().len() as u64
     }
@@ -144,7 +150,13 @@ impl WriteStorage for Memory {
 impl StorageFile for MemoryFile {
     async fn stat(&self) -> Result<Stat, StorageError> {
         let identity = Rc::as_ptr(&self.0) as usize as u64;
-        Ok(Stat { kind: Kind::File, size: self.0.borrow().len() as u64, modified: 0, identity })
+        Ok(Stat {
+            kind: Kind::File,
+            size: self.0.borrow().len() as u64,
+            modified: 0,
+            changed: 0,
+            identity,
+        })
     }
 
     async fn read_at(&self, offset: u64, length: usize) -> Result<Vec<u8>, StorageError> {

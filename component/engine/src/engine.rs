@@ -6,9 +6,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
 use crate::odb::{BaseCache, InflatePool, PackDirectories};
-use crate::refs::SoundRefs;
+use crate::refs::{KnownPackedRefs, PeeledTags, SoundRefs};
+use crate::remembered::Remembered;
 use crate::repository::KnownRepository;
-use crate::storage::{BlockCache, CachedFile, Storage, StorageError, StorageFile};
+use crate::storage::{BlockCache, CachedFile, DirEntry, Storage, StorageError, StorageFile};
 use crate::{Limits, Repository, Result};
 
 /// Units of work after which other tasks may run: well below a millisecond of computing.
@@ -27,6 +28,11 @@ pub struct Engine<S: Storage> {
     pub(crate) pack_directories: RefCell<PackDirectories<S>>,
     pub(crate) repositories: RefCell<HashMap<String, Rc<KnownRepository>>>,
     pub(crate) sound_refs: RefCell<SoundRefs>,
+    pub(crate) packed_refs: RefCell<KnownPackedRefs<S>>,
+    /// Small files, and directories.
+    pub(crate) files: Remembered<Vec<u8>>,
+    pub(crate) listings: Remembered<Vec<DirEntry>>,
+    pub(crate) peeled: RefCell<PeeledTags>,
     /// Bytes of tables that are kept with open packs.
     pub(crate) kept: Cell<usize>,
     /// Packs that were opened since all were closed last.
@@ -40,6 +46,8 @@ impl<S: Storage> Engine<S> {
         let blocks = Rc::new(BlockCache::new(limits.block_cache));
         let bases = BaseCache::new(limits.base_cache);
         let session_id = RandomState::new().hash_one(limits.block_cache);
+        let files = Remembered::new(limits.remembered_files);
+        let listings = Remembered::new(limits.remembered_listings);
         Rc::new(Self {
             storage,
             limits,
@@ -49,6 +57,10 @@ impl<S: Storage> Engine<S> {
             pack_directories: RefCell::default(),
             repositories: RefCell::default(),
             sound_refs: RefCell::default(),
+            packed_refs: RefCell::default(),
+            files,
+            listings,
+            peeled: RefCell::default(),
             kept: Cell::new(0),
             open_packs: Cell::new(0),
             session_id,
@@ -89,16 +101,20 @@ impl<S: Storage> Engine<S> {
     /// # Limits
     /// [`Limits::small_file`].
     pub(crate) async fn read_small(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let file = match self.storage.open(path).await {
-            Ok(file) => file,
-            Err(error) if error.is_absent() => return Ok(None),
+        let limit = self.limits.small_file;
+        let read = async {
+            let file = self.storage.open(path).await?;
+            let mut content = file.read_at(0, 4096).await?;
+            if content.len() == 4096 {
+                content.extend(file.read_at(4096, limit as usize).await?);
+            }
+            Ok(content)
+        };
+        let content = match read.await {
+            Ok(content) => content,
+            Err(error) if StorageError::is_absent(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let limit = self.limits.small_file;
-        let mut content = file.read_at(0, 4096).await?;
-        if content.len() == 4096 {
-            content.extend(file.read_at(4096, limit as usize).await?);
-        }
         if content.len() as u64 > limit {
             return Err(crate::Error::LimitExceeded("small_file"));
         }

@@ -27,6 +27,7 @@ mod pack_writer;
 mod quick_hash;
 pub mod receive_pack;
 pub mod refs;
+mod remembered;
 pub mod repository;
 pub mod storage;
 mod transaction;

@@ -28,6 +28,14 @@ pub struct Limits {
     pub kept_tables: usize,
     /// Repositories whose configuration is remembered between requests. Forgets.
     pub known_repositories: usize,
+    /// Bytes of small files remembered between requests: HEAD, loose refs. Forgets.
+    pub remembered_files: usize,
+    /// Bytes of listings of directories remembered between requests. Forgets.
+    pub remembered_listings: usize,
+    /// Files `packed-refs` that stay open between requests. Forgets.
+    pub open_packed_refs: usize,
+    /// Objects of which it is remembered what they peel to. Forgets.
+    pub peeled_objects: usize,
     /// Entries of one directory.
     pub directory_entries: usize,
     /// Bytes of a small file that is read whole: `config`, `HEAD`, a loose ref, `alternates`.
@@ -89,6 +97,10 @@ impl Default for Limits {
             open_packs: 128,
             kept_tables: 4 << 20,
             known_repositories: 1024,
+            remembered_files: 512 << 10,
+            remembered_listings: 512 << 10,
+            open_packed_refs: 64,
+            peeled_objects: 4096,
             directory_entries: 1 << 20,
             small_file: 1 << 20,
             alternates_depth: 5,

@@ -20,7 +20,8 @@ pub use iterate::{PeeledHex, RefIter, RefLine};
 use crate::repository::RefStorage;
 use crate::storage::Storage;
 use crate::{Repository, Result};
-pub(crate) use packed::SoundRefs;
+pub(crate) use packed::{KnownPackedRefs, SoundRefs};
+pub(crate) use peel::PeeledTags;
 
 /// What a ref holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -93,11 +93,7 @@ impl<S: Storage> Repository<S> {
     ///
     /// Source: git-daemon(1)
     pub async fn is_export_ok(&self) -> Result<bool> {
-        match self.engine.storage.stat(&self.file("git-daemon-export-ok")).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_absent() => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.engine.look(&self.file("git-daemon-export-ok")).await?.is_some())
     }
 
     /// The repository's objects.
@@ -118,9 +114,9 @@ async fn locate<S: Storage>(engine: &Engine<S>, name: &str) -> Result<(String, R
             continue;
         }
         // Before it is read: a change that comes between the two is then noticed.
-        let stat = engine.storage.stat(&format!("{path}/config")).await.ok();
+        let stat = engine.look(&format!("{path}/config")).await?;
         let config = Rc::new(Config::read(engine, &path).await?);
-        if let Some(stat) = stat.filter(|_| !config.in_two_files) {
+        if let Some(stat) = stat.filter(|stat| !config.in_two_files && engine.is_settled(stat)) {
             known::remember(engine, name, KnownRepository::new(&path, stat, &config));
         }
         return Ok((path, config));
@@ -133,11 +129,9 @@ async fn is_git_directory<S: Storage>(engine: &Engine<S>, path: &str) -> Result<
     for (name, kind) in
         [("HEAD", Kind::File), ("objects", Kind::Directory), ("refs", Kind::Directory)]
     {
-        match engine.storage.stat(&format!("{path}/{name}")).await {
-            Ok(stat) if stat.kind == kind => {}
-            Ok(_) => return Ok(false),
-            Err(error) if error.is_absent() => return Ok(false),
-            Err(error) => return Err(error.into()),
+        match engine.look(&format!("{path}/{name}")).await? {
+            Some(stat) if stat.kind == kind => {}
+            Some(_) | None => return Ok(false),
         }
     }
     Ok(true)
@@ -146,7 +140,7 @@ async fn is_git_directory<S: Storage>(engine: &Engine<S>, path: &str) -> Result<
 impl<S: Storage> Repository<S> {
     /// Commits at which this repository's own history is cut.
     pub(crate) async fn shallow(&self) -> Result<Vec<gitwasi_wire::Oid>> {
-        let content = self.engine.read_small(&self.file("shallow")).await?.unwrap_or_default();
+        let content = self.engine.recall_file(&self.file("shallow")).await?.unwrap_or_default();
         let lines = content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines
             .map(|line| gitwasi_wire::Oid::from_hex(line).ok_or_else(|| Error::corrupt("shallow")))

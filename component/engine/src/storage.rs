@@ -28,11 +28,16 @@ pub trait Storage: std::fmt::Debug {
     /// [`StorageError::TooMany`] when there are more than `limit` entries.
     async fn entries(&self, dir: &str, limit: usize) -> Result<Vec<DirEntry>, StorageError>;
 
-    /// Opens a file for reading.
+    /// Opens a file for reading. A directory may be opened too; then reading it fails with
+    /// [`StorageError::WrongKind`].
     async fn open(&self, path: &str) -> Result<Self::File, StorageError>;
 
     /// Tells what is at a path, following symbolic links.
     async fn stat(&self, path: &str) -> Result<Stat, StorageError>;
+
+    /// As [`Self::stat`], but at the lowest price: it follows no symbolic link, and leaves
+    /// [`Stat::identity`] 0.
+    async fn look(&self, path: &str) -> Result<Stat, StorageError>;
 
     /// Where in this storage a path lies that a repository names absolutely (in its alternates);
     /// `None` when it lies outside.
@@ -43,6 +48,9 @@ pub trait Storage: std::fmt::Debug {
 
     /// Time since some moment that stays the same while the instance lives.
     fn now(&self) -> Duration;
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z, by the wall clock that also dates the files.
+    fn wall_clock(&self) -> u64;
 }
 
 /// An open file.
@@ -70,7 +78,7 @@ pub enum Kind {
     File,
     /// A directory.
     Directory,
-    /// A symbolic link, in listings only; `stat` follows it.
+    /// A symbolic link; `stat` follows it.
     Link,
     /// Anything else.
     Other,
@@ -85,7 +93,10 @@ pub struct Stat {
     pub size: u64,
     /// Last modification, in nanoseconds since 1970-01-01T00:00:00Z; 0 when unknown.
     pub modified: u64,
-    /// Differs for files that differ, as far as the storage can tell without reading them.
+    /// Last change of any kind, the name included, in the same unit; 0 when unknown.
+    pub changed: u64,
+    /// Differs for files that differ though all else is the same, as far as the storage can tell
+    /// without reading them; 0 when it was not asked.
     pub identity: u64,
 }
 

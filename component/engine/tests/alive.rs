@@ -30,6 +30,14 @@ impl Storage for Hasty {
         self.0.stat(path).await
     }
 
+    async fn look(&self, path: &str) -> Result<Stat, StorageError> {
+        self.0.look(path).await
+    }
+
+    fn wall_clock(&self) -> u64 {
+        self.0.wall_clock()
+    }
+
     fn locate(&self, absolute: &str) -> Option<String> {
         self.0.locate(absolute)
     }

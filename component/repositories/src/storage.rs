@@ -9,7 +9,7 @@ use std::time::Duration;
 use gitwasi_engine::storage::{DirEntry, Kind, Stat, Storage, StorageError, StorageFile};
 
 use crate::bindings::wasi::clocks::monotonic_clock;
-use crate::bindings::wasi::clocks::system_clock::Instant;
+use crate::bindings::wasi::clocks::system_clock::{self, Instant};
 use crate::bindings::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, OpenFlags, PathFlags,
 };
@@ -71,11 +71,7 @@ impl Storage for PreopenStorage {
 
     async fn open(&self, path: &str) -> Result<PreopenFile, StorageError> {
         let file = self.open_at(path, OpenFlags::empty(), DescriptorFlags::READ).await;
-        let file = file.map_err(read_error)?;
-        match file.get_type().await.map_err(read_error)? {
-            DescriptorType::Directory => Err(StorageError::WrongKind),
-            _ => Ok(PreopenFile { file }),
-        }
+        Ok(PreopenFile { file: file.map_err(read_error)? })
     }
 
     async fn stat(&self, path: &str) -> Result<Stat, StorageError> {
@@ -83,6 +79,11 @@ impl Storage for PreopenStorage {
         let stat = self.directory.stat_at(PathFlags::SYMLINK_FOLLOW, path.clone()).await;
         let hash = self.directory.metadata_hash_at(PathFlags::SYMLINK_FOLLOW, path).await;
         Ok(convert_stat(&stat.map_err(read_error)?, hash.map_err(read_error)?.lower))
+    }
+
+    async fn look(&self, path: &str) -> Result<Stat, StorageError> {
+        let stat = self.directory.stat_at(PathFlags::empty(), relative(path)).await;
+        Ok(convert_stat(&stat.map_err(read_error)?, 0))
     }
 
     fn locate(&self, absolute: &str) -> Option<String> {
@@ -94,6 +95,10 @@ impl Storage for PreopenStorage {
 
     fn now(&self) -> Duration {
         Duration::from_nanos(monotonic_clock::now())
+    }
+
+    fn wall_clock(&self) -> u64 {
+        nanoseconds(&system_clock::now()).unwrap_or_default()
     }
 
     async fn yield_now(&self) {
@@ -130,17 +135,15 @@ impl StorageFile for PreopenFile {
     }
 }
 
-fn convert_stat(stat: &DescriptorStat, hash: u64) -> Stat {
-    let changed = stat.status_change_timestamp.as_ref().and_then(nanoseconds).unwrap_or_default();
+fn convert_stat(stat: &DescriptorStat, identity: u64) -> Stat {
+    let time =
+        |instant: &Option<Instant>| instant.as_ref().and_then(nanoseconds).unwrap_or_default();
     Stat {
         kind: kind(&stat.type_),
         size: stat.size,
-        modified: stat
-            .data_modification_timestamp
-            .as_ref()
-            .and_then(nanoseconds)
-            .unwrap_or_default(),
-        identity: hash.rotate_left(32) ^ changed,
+        modified: time(&stat.data_modification_timestamp),
+        changed: time(&stat.status_change_timestamp),
+        identity,
     }
 }
 
@@ -166,6 +169,8 @@ fn kind(kind: &DescriptorType) -> Kind {
 fn read_error(error: ErrorCode) -> StorageError {
     match error {
         ErrorCode::NotPermitted => StorageError::NotFound,
+        // What a directory answers that is read as a file.
+        ErrorCode::BadDescriptor => StorageError::WrongKind,
         error => write_error(error),
     }
 }

@@ -63,11 +63,7 @@ impl<S: Storage> PackDirectory<S> {
     ) -> Result<Rc<Self>> {
         let path = format!("{directory}/pack");
         // Before the listing: a change that comes between the two is then noticed.
-        let stat = match engine.storage.stat(&path).await {
-            Ok(stat) => Some(stat),
-            Err(error) if error.is_absent() => None,
-            Err(error) => return Err(error.into()),
-        };
+        let stat = engine.look(&path).await?;
         engine.close_packs_if_many();
         let known = engine.pack_directories.borrow().0.get(directory).cloned();
         if let Some(known) = &known
@@ -131,14 +127,9 @@ impl<S: Storage> PackDirectory<S> {
                 return Err(Error::LimitExceeded("packs"));
             }
             // An index without a pack is left by a repack that is under way.
-            match engine.storage.stat(&format!("{stem}.pack")).await {
-                Ok(stat) => {
-                    let has = |end| files.contains_key(&(*name, end));
-                    let pack = Pack::new(stem, stat.modified, has("rev"), has("bitmap"));
-                    packs.push(Rc::new(pack));
-                }
-                Err(error) if error.is_absent() => {}
-                Err(error) => return Err(error.into()),
+            if let Some(stat) = engine.look(&format!("{stem}.pack")).await? {
+                let has = |end| files.contains_key(&(*name, end));
+                packs.push(Rc::new(Pack::new(stem, stat.modified, has("rev"), has("bitmap"))));
             }
         }
         // The newest first, as git asks them; names decide between equals, to be deterministic.

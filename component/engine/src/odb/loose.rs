@@ -23,11 +23,7 @@ pub(super) async fn exists<S: Storage>(
     directory: &str,
     oid: &Oid,
 ) -> Result<bool> {
-    match engine.storage.stat(&path(directory, oid)).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_absent() => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    Ok(engine.look(&path(directory, oid)).await?.is_some())
 }
 
 /// A loose object that is read piece by piece.

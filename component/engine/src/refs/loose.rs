@@ -24,7 +24,7 @@ pub(super) async fn read<S: Storage>(repository: &Repository<S>, name: &BStr) ->
     if path != "HEAD" && !is_valid_name(name) {
         return Ok(Loose::Broken);
     }
-    let content = repository.engine.read_small(&repository.file(path)).await?;
+    let content = repository.engine.recall_file(&repository.file(path)).await?;
     let Some(content) = content else { return Ok(Loose::Absent) };
     Ok(parse(&content, repository.object_format().hex_len()).map_or(Loose::Broken, Loose::Target))
 }
@@ -42,18 +42,14 @@ pub(super) async fn names<S: Storage>(
     let mut directories = vec![("refs".to_owned(), 0)];
     while let Some((directory, depth)) = directories.pop() {
         let path = repository.file(&directory);
-        let entries = match repository.engine.storage.entries(&path, limits.refs).await {
-            Ok(entries) => entries,
-            Err(error) if error.is_absent() => continue,
-            Err(error) => return Err(error.into()),
-        };
-        for entry in entries {
+        let entries = repository.engine.recall_entries(&path, limits.refs).await?;
+        for entry in entries.iter().flat_map(|entries| entries.iter()) {
             let name = format!("{directory}/{}", entry.name);
             let is_directory = match entry.kind {
                 Kind::Directory => true,
                 Kind::Link => {
-                    let stat = repository.engine.storage.stat(&repository.file(&name)).await;
-                    stat.is_ok_and(|stat| stat.kind == Kind::Directory)
+                    let stat = repository.engine.look(&repository.file(&name)).await;
+                    stat.is_ok_and(|stat| stat.is_some_and(|stat| stat.kind == Kind::Directory))
                 }
                 Kind::File | Kind::Other => false,
             };

@@ -8,6 +8,7 @@ mod sound;
 mod unsorted;
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use bstr::{BStr, ByteSlice};
@@ -16,7 +17,7 @@ use gitwasi_wire::Oid;
 use super::selector::{Judgement, Selector};
 use super::{Peeled, PeeledHex, RefLine, is_valid_name};
 use crate::hex;
-use crate::storage::{BLOCK_SIZE, CachedFile, Storage};
+use crate::storage::{BLOCK_SIZE, CachedFile, Stat, Storage};
 use crate::{Engine, Error, Repository, Result};
 use record::{Parsed, Record, Upper};
 pub(crate) use sound::SoundRefs;
@@ -28,13 +29,29 @@ const MAX_RECORD: usize = 8 << 10;
 /// An open `packed-refs`.
 #[derive(Debug)]
 pub(super) struct PackedRefs<S: Storage> {
+    file: Rc<PackedFile<S>>,
+    engine: Rc<Engine<S>>,
+}
+
+/// What is known of a `packed-refs` once it has been opened.
+#[derive(Debug)]
+struct PackedFile<S: Storage> {
     content: Content<S>,
     hex_len: usize,
     fully_peeled: bool,
     tags_peeled: bool,
     /// Where the first line behind the header begins.
     start: u64,
-    engine: Rc<Engine<S>>,
+}
+
+/// Files that stay open between requests, by repository, and what a look at them told.
+#[derive(Debug)]
+pub(crate) struct KnownPackedRefs<S: Storage>(HashMap<String, (Stat, Rc<PackedFile<S>>)>);
+
+impl<S: Storage> Default for KnownPackedRefs<S> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
 }
 
 /// Lines in the order of their names.
@@ -80,12 +97,8 @@ struct Scan<'s> {
     sound: bool,
 }
 
-impl<S: Storage> PackedRefs<S> {
-    /// Opens the file; `None` if there is none.
-    ///
-    /// # Limits
-    /// [`crate::Limits::unsorted_refs`], if it is not sorted.
-    pub(super) async fn open(repository: &Repository<S>) -> Result<Option<Self>> {
+impl<S: Storage> PackedFile<S> {
+    async fn open(repository: &Repository<S>) -> Result<Option<Self>> {
         let file = match repository.engine.open_file(&repository.file("packed-refs")).await {
             Ok(file) => file,
             Err(error) if error.is_absent() => return Ok(None),
@@ -106,8 +119,35 @@ impl<S: Storage> PackedRefs<S> {
             let sorted = unsorted::sort(&file, start, hex_len, limit).await?;
             (Content::Memory(Rc::new(sorted)), 0)
         };
+        Ok(Some(Self { content, hex_len, fully_peeled, tags_peeled, start }))
+    }
+}
+
+impl<S: Storage> PackedRefs<S> {
+    /// Opens the file, unless it is open and has not changed; `None` if there is none.
+    ///
+    /// # Limits
+    /// [`crate::Limits::unsorted_refs`], if it is not sorted; [`crate::Limits::open_packed_refs`].
+    pub(super) async fn open(repository: &Repository<S>) -> Result<Option<Self>> {
         let engine = Rc::clone(&repository.engine);
-        Ok(Some(Self { content, hex_len, fully_peeled, tags_peeled, start, engine }))
+        let Some(stat) = engine.look(&repository.file("packed-refs")).await? else {
+            return Ok(None);
+        };
+        let known = engine.packed_refs.borrow().0.get(&repository.path).cloned();
+        if let Some((seen, file)) = known
+            && seen == stat
+        {
+            return Ok(Some(Self { file, engine }));
+        }
+        let Some(file) = PackedFile::open(repository).await?.map(Rc::new) else { return Ok(None) };
+        if engine.is_settled(&stat) {
+            let known = &mut engine.packed_refs.borrow_mut().0;
+            if known.len() >= engine.limits.open_packed_refs {
+                known.clear();
+            }
+            known.insert(repository.path.clone(), (stat, Rc::clone(&file)));
+        }
+        Ok(Some(Self { file, engine }))
     }
 
     /// The oid and the peeled value of a ref.
@@ -137,11 +177,11 @@ impl<S: Storage> PackedRefs<S> {
     /// Where the first ref that is not before `name` begins, or one somewhat before it.
     pub(super) async fn seek(&self, name: &[u8]) -> Result<u64> {
         if name.is_empty() {
-            return Ok(self.start);
+            return Ok(self.file.start);
         }
         // The last block of which the first whole ref is before the name.
-        let mut offset = self.start;
-        let (mut low, mut high) = match &self.content {
+        let mut offset = self.file.start;
+        let (mut low, mut high) = match &self.file.content {
             Content::File(file) => (0, file.size().div_ceil(BLOCK_SIZE as u64)),
             Content::Memory(_) => (0, 0),
         };
@@ -149,7 +189,7 @@ impl<S: Storage> PackedRefs<S> {
             let middle = low + (high - low) / 2;
             match self.first_in_block(middle * BLOCK_SIZE as u64, name).await? {
                 Some((at, Ordering::Less)) => {
-                    offset = at.max(self.start);
+                    offset = at.max(self.file.start);
                     low = middle + 1;
                 }
                 Some(_) | None => high = middle,
@@ -160,7 +200,7 @@ impl<S: Storage> PackedRefs<S> {
         }
         let (block, within) = self.block_at(offset).await?;
         let last = self.ends_with(offset, &block[within..]);
-        Ok(offset + search(&block[within..], self.hex_len, last, name)? as u64)
+        Ok(offset + search(&block[within..], self.file.hex_len, last, name)? as u64)
     }
 
     /// Hands the refs from `offset` on to `take`, as far as they lie in one block, come before
@@ -216,7 +256,7 @@ impl<S: Storage> PackedRefs<S> {
                 Leave::Past => return Ok(Stop::End),
                 Leave::Skip(name) => {
                     let Parsed::Record(Record { length, .. }) =
-                        record::parse(rest, self.hex_len, true)
+                        record::parse(rest, self.file.hex_len, true)
                     else {
                         return Err(bad());
                     };
@@ -224,11 +264,12 @@ impl<S: Storage> PackedRefs<S> {
                     *offset = self.seek(&name).await?.max(*offset + length as u64);
                 }
                 Leave::Peel(length) => {
-                    let Parsed::Record(record) = record::parse(&rest[..length], self.hex_len, true)
+                    let Parsed::Record(record) =
+                        record::parse(&rest[..length], self.file.hex_len, true)
                     else {
                         return Err(bad());
                     };
-                    let oid = hex::decode(&record.text[..self.hex_len]).ok_or_else(bad)?;
+                    let oid = hex::decode(&record.text[..self.file.hex_len]).ok_or_else(bad)?;
                     let peeled = match repository {
                         Some(repository) if is_valid_name(record.name.as_bstr()) => {
                             repository.odb.peel_unverified(&oid).await?
@@ -258,7 +299,7 @@ impl<S: Storage> PackedRefs<S> {
         scan.sound = true;
         let mut used = 0;
         while used < bytes.len() {
-            let record = match record::parse(&bytes[used..], self.hex_len, scan.last) {
+            let record = match record::parse(&bytes[used..], self.file.hex_len, scan.last) {
                 Parsed::Record(record) => record,
                 Parsed::Incomplete => break,
                 Parsed::Corrupt => return Err(bad()),
@@ -303,14 +344,16 @@ impl<S: Storage> PackedRefs<S> {
     fn peeled<'a>(&self, record: &Record<'a>) -> PeeledHex<'a> {
         match record.peeled {
             Some(hex) => PeeledHex::To(hex),
-            None if self.fully_peeled => PeeledHex::No,
-            None if self.tags_peeled && record.name.starts_with(b"refs/tags/") => PeeledHex::No,
+            None if self.file.fully_peeled => PeeledHex::No,
+            None if self.file.tags_peeled && record.name.starts_with(b"refs/tags/") => {
+                PeeledHex::No
+            }
             None => PeeledHex::Unknown,
         }
     }
 
     fn line<'a>(&self, record: &Record<'a>, peeled: PeeledHex<'a>) -> RefLine<'a> {
-        RefLine { text: record.text, hex_len: self.hex_len, symref_target: None, peeled }
+        RefLine { text: record.text, hex_len: self.file.hex_len, symref_target: None, peeled }
     }
 
     /// Hands a ref on, its digits in lower case; false if it is not as git writes it.
@@ -321,15 +364,15 @@ impl<S: Storage> PackedRefs<S> {
         take: &mut impl FnMut(RefLine<'_>) -> Result<()>,
     ) -> Result<bool> {
         let line = self.line(record, peeled);
-        let upper = record.digits(self.hex_len).ok_or_else(bad)?;
+        let upper = record.digits(self.file.hex_len).ok_or_else(bad)?;
         let valid = is_valid_name(record.name.as_bstr());
         if upper == Upper::None && valid {
             return take(line).map(|()| true);
         }
         let mut text = record.text.to_vec();
-        text[..self.hex_len].make_ascii_lowercase();
+        text[..self.file.hex_len].make_ascii_lowercase();
         if !valid {
-            text[..self.hex_len].fill(b'0');
+            text[..self.file.hex_len].fill(b'0');
             take(RefLine { text: &text, peeled: PeeledHex::No, ..line })?;
             return Ok(false);
         }
@@ -346,14 +389,14 @@ impl<S: Storage> PackedRefs<S> {
     /// Whether all refs from `offset` to the end of its block were found before to be as git
     /// writes them.
     fn is_sound(&self, offset: u64) -> bool {
-        match &self.content {
+        match &self.file.content {
             Content::File(file) => self.engine.sound_refs.borrow().is_sound(file.id(), offset),
             Content::Memory(_) => false,
         }
     }
 
     fn note_sound(&self, offset: u64) {
-        if let Content::File(file) = &self.content {
+        if let Content::File(file) = &self.file.content {
             self.engine.sound_refs.borrow_mut().note(file.id(), offset);
         }
     }
@@ -372,26 +415,26 @@ impl<S: Storage> PackedRefs<S> {
             at += block[at..].find_byte(b'\n').map_or(block.len() - at, |end| end + 1);
         }
         let Some(end) = block[at..].find_byte(b'\n') else { return Ok(None) };
-        let found = name_of(&block[at..at + end], self.hex_len)?;
+        let found = name_of(&block[at..at + end], self.file.hex_len)?;
         Ok(Some((offset + at as u64, found.cmp(name))))
     }
 
     fn size(&self) -> u64 {
-        match &self.content {
+        match &self.file.content {
             Content::File(file) => file.size(),
             Content::Memory(lines) => lines.len() as u64,
         }
     }
 
     async fn block_at(&self, offset: u64) -> Result<(Rc<Vec<u8>>, usize)> {
-        match &self.content {
+        match &self.file.content {
             Content::File(file) => file.block_at(offset).await,
             Content::Memory(lines) => Ok((Rc::clone(lines), offset as usize)),
         }
     }
 
     async fn read_exact(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        match &self.content {
+        match &self.file.content {
             Content::File(file) => file.read_exact(offset, out).await,
             Content::Memory(_) => Err(bad()),
         }

@@ -46,7 +46,7 @@ pub(super) async fn object_directories<S: Storage>(
 }
 
 async fn read<S: Storage>(engine: &Engine<S>, directory: &str) -> Result<Vec<String>> {
-    let Some(content) = engine.read_small(&format!("{directory}/info/alternates")).await? else {
+    let Some(content) = engine.recall_file(&format!("{directory}/info/alternates")).await? else {
         return Ok(Vec::new());
     };
     let mut alternates = Vec::new();

@@ -33,12 +33,8 @@ pub(super) async fn find<S: Storage>(
     name: &str,
 ) -> Result<Option<Rc<KnownRepository>>> {
     let Some(known) = engine.repositories.borrow().get(name).cloned() else { return Ok(None) };
-    match engine.storage.stat(&format!("{}/config", known.path)).await {
-        Ok(stat) if stat == known.stat => Ok(Some(known)),
-        Ok(_) => Ok(None),
-        Err(error) if error.is_absent() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let stat = engine.look(&format!("{}/config", known.path)).await?;
+    Ok((stat == Some(known.stat)).then_some(known))
 }
 
 /// Remembers a repository.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{BlockCache, Storage, StorageError, StorageFile};
+use super::{BlockCache, Kind, Storage, StorageError, StorageFile};
 use crate::{Error, Result};
 
 /// Bytes of a block: the size at which a positional read is cheapest per byte in a guest.
@@ -33,6 +33,9 @@ impl<S: Storage> CachedFile<S> {
     ) -> Result<Self, StorageError> {
         let file = storage.open(path).await?;
         let stat = file.stat().await?;
+        if stat.kind == Kind::Directory {
+            return Err(StorageError::WrongKind);
+        }
         let id = cache.file_id(path, &stat);
         let last = RefCell::new((u64::MAX, Rc::default()));
         let (size, block_size) = (stat.size, BLOCK_SIZE);

@@ -67,10 +67,14 @@ impl Storage for MemoryStorage {
         match self.0.get(path) {
             Some(file) => file.stat().await,
             None if self.below(path).next().is_some() => {
-                Ok(Stat { kind: Kind::Directory, size: 0, modified: 0, identity: 0 })
+                Ok(Stat { kind: Kind::Directory, size: 0, modified: 0, changed: 0, identity: 0 })
             }
             None => Err(StorageError::NotFound),
         }
+    }
+
+    async fn look(&self, path: &str) -> Result<Stat, StorageError> {
+        self.stat(path).await
     }
 
     fn locate(&self, absolute: &str) -> Option<String> {
@@ -81,13 +85,17 @@ impl Storage for MemoryStorage {
         std::time::Duration::ZERO
     }
 
+    fn wall_clock(&self) -> u64 {
+        0
+    }
+
     async fn yield_now(&self) {}
 }
 
 impl StorageFile for MemoryFile {
     async fn stat(&self) -> Result<Stat, StorageError> {
         let size = self.content.len() as u64;
-        Ok(Stat { kind: Kind::File, size, modified: 0, identity: self.identity })
+        Ok(Stat { kind: Kind::File, size, modified: 0, changed: 0, identity: self.identity })
     }
 
     async fn read_at(&self, offset: u64, length: usize) -> Result<Vec<u8>, StorageError> {

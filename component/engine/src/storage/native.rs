@@ -57,14 +57,16 @@ impl Storage for NativeStorage {
 
     async fn open(&self, path: &str) -> Result<NativeFile, StorageError> {
         let file = fs::File::open(self.path(path)).map_err(error)?;
-        if file.metadata().map_err(error)?.is_dir() {
-            return Err(StorageError::WrongKind);
-        }
         Ok(NativeFile { file: RefCell::new(file) })
     }
 
     async fn stat(&self, path: &str) -> Result<Stat, StorageError> {
         fs::metadata(self.path(path)).map(stat).map_err(error)
+    }
+
+    async fn look(&self, path: &str) -> Result<Stat, StorageError> {
+        let metadata = fs::symlink_metadata(self.path(path)).map_err(error)?;
+        Ok(Stat { identity: 0, ..stat(metadata) })
     }
 
     fn locate(&self, absolute: &str) -> Option<String> {
@@ -88,6 +90,10 @@ impl Storage for NativeStorage {
     fn now(&self) -> Duration {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         START.elapsed()
+    }
+
+    fn wall_clock(&self) -> u64 {
+        nanoseconds(SystemTime::now())
     }
 }
 
@@ -129,11 +135,6 @@ impl WriteStorage for NativeStorage {
 
     async fn sync_directory(&self, path: &str) -> Result<(), StorageError> {
         fs::File::open(self.path(path)).and_then(|dir| dir.sync_all()).map_err(error)
-    }
-
-    fn wall_clock(&self) -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(now.as_nanos()).unwrap_or_default()
     }
 
     fn random(&self) -> u64 {
@@ -200,21 +201,28 @@ fn stat(metadata: fs::Metadata) -> Stat {
         Kind::File
     } else if metadata.is_dir() {
         Kind::Directory
+    } else if metadata.is_symlink() {
+        Kind::Link
     } else {
         Kind::Other
     };
-    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let modified =
-        modified.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or_default();
+    let modified = metadata.modified().map(nanoseconds).unwrap_or_default();
     #[cfg(unix)]
-    let identity = {
+    let (changed, identity) = {
         use std::os::unix::fs::MetadataExt;
-        let change = metadata.ctime().cast_unsigned().wrapping_mul(1_000_000_000);
-        metadata.ino().rotate_left(32) ^ change ^ metadata.ctime_nsec().cast_unsigned()
+        let seconds = u64::try_from(metadata.ctime()).unwrap_or_default();
+        let changed = seconds * 1_000_000_000 + metadata.ctime_nsec().cast_unsigned();
+        (changed, metadata.ino())
     };
     #[cfg(not(unix))]
-    let identity = modified;
-    Stat { kind, size: metadata.len(), modified, identity }
+    let (changed, identity) = (modified, modified);
+    Stat { kind, size: metadata.len(), modified, changed, identity }
+}
+
+/// Since 1970; 0 before.
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or_default()
 }
 
 fn error(error: std::io::Error) -> StorageError {

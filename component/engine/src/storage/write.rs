@@ -1,8 +1,8 @@
 //! What a push asks of the storage beyond reading.
 //!
 //! Shaped after `wasi:filesystem` 0.3: no modes and no locks; exclusive creation, hard links and
-//! renames are what is atomic. A push also needs the time and random names; they come from here,
-//! too, so that the engine asks nobody else. Paths are as for [`Storage`].
+//! renames are what is atomic. A push also needs random names; they come from here, too, so that the
+//! engine asks nobody else. Paths are as for [`Storage`].
 
 use super::{Storage, StorageError, StorageFile};
 
@@ -46,9 +46,6 @@ pub trait WriteStorage: Storage {
 
     /// Makes the entries of a directory durable: what was made, moved or removed in it.
     async fn sync_directory(&self, path: &str) -> Result<(), StorageError>;
-
-    /// Nanoseconds since 1970-01-01T00:00:00Z, by the wall clock that also dates the files.
-    fn wall_clock(&self) -> u64;
 
     /// Random bits, for names that nobody else may have made or foresee.
     fn random(&self) -> u64;

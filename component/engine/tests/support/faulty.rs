@@ -85,6 +85,14 @@ impl Storage for Faulty {
         self.inner.stat(path).await
     }
 
+    async fn look(&self, path: &str) -> Result<Stat, StorageError> {
+        self.inner.look(path).await
+    }
+
+    fn wall_clock(&self) -> u64 {
+        self.inner.wall_clock()
+    }
+
     fn locate(&self, absolute: &str) -> Option<String> {
         self.inner.locate(absolute)
     }
@@ -136,10 +144,6 @@ impl WriteStorage for Faulty {
 
     async fn sync_directory(&self, _path: &str) -> Result<(), StorageError> {
         self.plan.check()
-    }
-
-    fn wall_clock(&self) -> u64 {
-        self.inner.wall_clock()
     }
 
     fn random(&self) -> u64 {

@@ -3,7 +3,7 @@
 use gitwasi_engine::storage::{StorageError, StorageWriter, WriteStorage};
 
 use super::{PreopenFile, PreopenStorage, relative, write_error};
-use crate::bindings::wasi::clocks::{monotonic_clock, system_clock};
+use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 use crate::bindings::wasi::random::random;
 use crate::bindings::wit_stream;
@@ -45,10 +45,6 @@ impl WriteStorage for PreopenStorage {
     async fn sync_directory(&self, path: &str) -> Result<(), StorageError> {
         let directory = self.open_at(path, OpenFlags::DIRECTORY, DescriptorFlags::READ).await;
         directory.map_err(write_error)?.sync().await.map_err(write_error)
-    }
-
-    fn wall_clock(&self) -> u64 {
-        super::nanoseconds(&system_clock::now()).unwrap_or_default()
     }
 
     fn random(&self) -> u64 {
