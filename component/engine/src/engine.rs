@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::odb::{BaseCache, InflatePool, PackDirectories};
 use crate::refs::{KnownPackedRefs, PeeledTags, SoundRefs};
@@ -37,6 +38,8 @@ pub struct Engine<S: Storage> {
     pub(crate) kept: Cell<usize>,
     /// Packs that were opened since all were closed last.
     pub(crate) open_packs: Cell<usize>,
+    /// When leftovers of pushes were looked for last, by repository.
+    pub(crate) swept: RefCell<HashMap<String, Duration>>,
     work: Cell<u64>,
 }
 
@@ -64,6 +67,7 @@ impl<S: Storage> Engine<S> {
             kept: Cell::new(0),
             open_packs: Cell::new(0),
             session_id,
+            swept: RefCell::default(),
             work: Cell::new(0),
         })
     }

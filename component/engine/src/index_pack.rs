@@ -33,7 +33,8 @@ mod write_index;
 use gitwasi_wire::Oid;
 
 use crate::pack_writer::Hasher;
-use crate::storage::{StorageError, WriteStorage};
+use crate::quarantine::Quarantine;
+use crate::storage::WriteStorage;
 use crate::{Error, Repository, Result, fsck};
 use blocks::{Blocks as _, Inflating};
 use input::Input;
@@ -42,6 +43,9 @@ use loose::LooseWriter;
 pub use new_objects::NewObjects;
 use resolve::{Resolver, Tally};
 use spool::Spool;
+
+/// The directory of packs in a quarantine.
+const PACK: &str = "pack";
 
 /// Where the bytes of a pack come from.
 pub trait PackSource {
@@ -141,7 +145,7 @@ pub enum Stored {
         /// The pack's checksum, which is its name.
         checksum: Oid,
     },
-    /// In the quarantine's fan-out directories.
+    /// In the quarantine's fan-out directories, or in memory.
     Loose,
 }
 
@@ -165,14 +169,21 @@ pub async fn receive<S: WriteStorage>(
     options: &Options,
     observer: &mut impl Observer,
 ) -> Result<Received> {
+    receive_into(repository, &Quarantine::existing(quarantine), source, options, observer).await
+}
+
+/// As [`receive`]; the objects of a small push stay in memory.
+pub(crate) async fn receive_into<S: WriteStorage>(
+    repository: &Repository<S>,
+    quarantine: &Quarantine,
+    source: &mut impl PackSource,
+    options: &Options,
+    observer: &mut impl Observer,
+) -> Result<Received> {
     let engine = &repository.engine;
     let format = repository.object_format();
-    let pack = format!("{quarantine}/pack");
-    match engine.storage.create_directory(&pack).await {
-        Ok(()) | Err(StorageError::Exists) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let mut spool = Spool::new(engine, format!("{pack}/tmp_pack_incoming"));
+    let pack = format!("{}/{PACK}", quarantine.path());
+    let mut spool = Spool::new(engine, quarantine);
     let mut inspector = Inspector::new(repository, options.fsck.as_ref(), observer);
     let mut input = Input::new(source, format, options.max_input_size);
     let count = unpack::head(&mut input, &mut spool, engine.limits.received_objects).await?;
@@ -183,7 +194,7 @@ pub async fn receive<S: WriteStorage>(
 
     let bytes = unpacked.bytes;
     let loose = few && bytes <= engine.limits.unpack_bytes;
-    let loose = loose.then(|| LooseWriter::new(engine, quarantine.to_owned()));
+    let loose = loose.then(|| LooseWriter::new(engine, quarantine));
     let mut resolver = Resolver {
         arrived: unpacked.entries.len(),
         entries: unpacked.entries,
@@ -192,7 +203,7 @@ pub async fn receive<S: WriteStorage>(
         spool: &mut spool,
         inspector: &mut inspector,
         loose,
-        spill_path: format!("{pack}/tmp_blob_"),
+        quarantine,
         tally: Tally::default(),
     };
     resolver.compare_large(&unpacked.to_compare).await?;

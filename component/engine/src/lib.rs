@@ -24,6 +24,7 @@ mod limits;
 pub mod object;
 pub mod odb;
 mod pack_writer;
+mod quarantine;
 mod quick_hash;
 pub mod receive_pack;
 pub mod refs;

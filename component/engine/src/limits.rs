@@ -64,6 +64,9 @@ pub struct Limits {
     pub spilled: u64,
     /// Bytes of bases and deltas kept while the deltas of one pack are resolved. Forgets.
     pub resolve_cache: usize,
+    /// Bytes of loose objects, deflated, of one push that stay in memory until its refs move; what
+    /// is more goes to files.
+    pub held_objects: usize,
     /// Bytes of a pack that is taken in that stay in memory before there is a file for it.
     pub spool: usize,
     /// Bytes of a pack up to which its objects may become loose ones, however few they are.
@@ -114,6 +117,7 @@ impl Default for Limits {
             held_blob: 512 << 10,
             spilled: 8 << 30,
             resolve_cache: 16 << 20,
+            held_objects: 512 << 10,
             spool: 256 << 10,
             unpack_bytes: 1 << 20,
             inflation: 200,

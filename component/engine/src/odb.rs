@@ -8,6 +8,7 @@ mod commit_graph;
 mod delta;
 mod directory;
 mod generation;
+mod held;
 mod idx;
 mod inflate;
 mod loose;
@@ -26,6 +27,7 @@ pub(crate) use bitmap::{BitmapView, Bitmaps};
 pub(crate) use commit_graph::CommitGraph;
 pub(crate) use delta::{apply as apply_delta, copy as copy_instruction, sizes as delta_sizes};
 pub(crate) use directory::PackDirectories;
+pub(crate) use held::HeldObjects;
 pub(crate) use inflate::InflatePool;
 pub(crate) use loose::LooseReader;
 pub(crate) use pack::{EntryKind, HEADER_LEN, Pack};
@@ -33,7 +35,7 @@ pub use read::Object;
 pub(crate) use rev::Rev;
 
 use crate::storage::Storage;
-use crate::{Engine, Result};
+use crate::{Engine, Error, Result};
 use generation::Generations;
 
 /// Where an object is. An object that is in several places has one of them, always the same
@@ -63,6 +65,7 @@ pub struct Odb<S: Storage> {
     pub(crate) engine: Rc<Engine<S>>,
     pub(crate) format: ObjectFormat,
     directories: Vec<String>,
+    held: Rc<HeldObjects>,
     generations: Generations<S>,
     /// Whether the directories were listed again because an object was missed.
     listed_again: Cell<bool>,
@@ -76,6 +79,9 @@ struct Recent {
     slots: Vec<Option<(Oid, Location)>>,
     inserted: usize,
 }
+
+/// The number of the object directory that is none: objects in memory.
+const HELD: u32 = u32::MAX;
 
 /// Entries of [`Recent`] to begin with, and at most; at 48 bytes each, less than 1 MiB for every
 /// open odb.
@@ -91,11 +97,17 @@ impl<S: Storage> Odb<S> {
             engine: Rc::clone(engine),
             format,
             directories,
+            held: Rc::default(),
             generations: Generations::default(),
             listed_again: Cell::new(false),
             recent: RefCell::default(),
             inflaters: Rc::clone(&engine.inflaters),
         })
+    }
+
+    /// The same objects, and those that a push holds in memory.
+    pub(crate) fn with_held(self, held: &Rc<HeldObjects>) -> Self {
+        Self { held: Rc::clone(held), ..self }
     }
 
     /// Where an object is; `None` if there is no such object.
@@ -114,6 +126,9 @@ impl<S: Storage> Odb<S> {
     }
 
     async fn search(&self, oid: &Oid) -> Result<Option<Location>> {
+        if self.held.find(oid).is_some() {
+            return Ok(Some(Location::Loose { directory: HELD }));
+        }
         if let Some(location) = self.find_listed(oid).await? {
             return Ok(Some(location));
         }
@@ -151,8 +166,20 @@ impl<S: Storage> Odb<S> {
         self.pack(pack).idx(self).await?.oid_at(pos).await
     }
 
-    pub(crate) fn loose_path(&self, directory: u32, oid: &Oid) -> String {
-        loose::path(&self.directories[directory as usize], oid)
+    /// Opens a loose object that was found in `directory`.
+    pub(crate) async fn open_loose(&self, directory: u32, oid: &Oid) -> Result<LooseReader<S>> {
+        match (self.directories.get(directory as usize), self.held.find(oid)) {
+            (Some(directory), _) => {
+                LooseReader::open(&self.engine, &loose::path(directory, oid)).await
+            }
+            (None, Some(held)) => LooseReader::held(held).await,
+            (None, None) => Err(Error::Corrupt(format!("missing object {oid}"))),
+        }
+    }
+
+    /// Whether a loose object is in `directory`, one of [`Self::directories`].
+    pub(crate) async fn is_loose(&self, directory: u32, oid: &Oid) -> Result<bool> {
+        loose::exists(&self.engine, &self.directories[directory as usize], oid).await
     }
 }
 

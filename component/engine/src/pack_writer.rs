@@ -16,7 +16,7 @@ mod runs;
 use gitwasi_wire::{ObjectFormat, Oid};
 use sha1::Digest as _;
 
-use crate::odb::{EntryKind, HEADER_LEN, Location, LooseReader, Object, Pack};
+use crate::odb::{EntryKind, HEADER_LEN, Location, Object, Pack};
 use crate::storage::Storage;
 use crate::walk::{Node, Selection, Walk};
 use crate::{Error, Result};
@@ -120,8 +120,7 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
     async fn loose(&mut self, number: u32) -> Result<()> {
         let repository = self.walk.repository;
         let (oid, directory) = self.walk.loose_object(number)?;
-        let path = repository.odb.loose_path(directory, &oid);
-        let mut reader = match LooseReader::<S>::open(&repository.engine, &path).await {
+        let mut reader = match repository.odb.open_loose(directory, &oid).await {
             // Packed meanwhile.
             Err(error) if error.is_absent() => {
                 let object = repository.odb.read_at(&oid, Location::Loose { directory }).await?;

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::storage::{DirEntry, Kind, Stat, Storage};
+use crate::storage::{DirEntry, Stat, Storage, look};
 use crate::{Engine, Result};
 
 /// Nanoseconds after which times tell whether something changed. FAT counts in two seconds;
@@ -56,15 +56,7 @@ impl<S: Storage> Engine<S> {
     ///
     /// Equal answers mean that nothing has changed, if [`Self::is_settled`] says so of them.
     pub(crate) async fn look(&self, path: &str) -> Result<Option<Stat>> {
-        let found = match self.storage.look(path).await {
-            Ok(stat) if stat.kind == Kind::Link => self.storage.stat(path).await,
-            found => found,
-        };
-        match found {
-            Ok(stat) => Ok(Some(stat)),
-            Err(error) if error.is_absent() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Ok(look(&self.storage, path).await?)
     }
 
     /// Whether a change that comes from now on will show.

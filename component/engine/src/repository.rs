@@ -15,6 +15,7 @@ pub use config::{Config, LsRefsUnborn, RefStorage, Setting, Settings};
 pub(crate) use known::KnownRepository;
 
 use crate::odb::Odb;
+use crate::quarantine::Quarantine;
 use crate::storage::{Kind, Storage};
 use crate::{Engine, Error, Result};
 
@@ -52,11 +53,12 @@ impl<S: Storage> Repository<S> {
     }
 
     /// The same repository, opened anew, with the objects of a quarantine.
-    pub(crate) async fn with_quarantine(&self, quarantine: &str) -> Result<Self> {
+    pub(crate) async fn with_quarantine(&self, quarantine: &Quarantine) -> Result<Self> {
         let engine = Rc::clone(&self.engine);
         let mut directories = alternates::object_directories(&engine, &self.path).await?;
-        directories.push(quarantine.to_owned());
+        directories.extend(quarantine.directory().map(str::to_owned));
         let odb = Odb::open(&engine, directories, self.config.object_format).await?;
+        let odb = odb.with_held(quarantine.held());
         Ok(Self { engine, path: self.path.clone(), config: self.config.clone(), odb })
     }
 

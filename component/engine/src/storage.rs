@@ -53,6 +53,22 @@ pub trait Storage: std::fmt::Debug {
     fn wall_clock(&self) -> u64;
 }
 
+/// What is at a path, links followed; `None` if there is nothing. Costs no more than it has to.
+pub(crate) async fn look<S: Storage>(
+    storage: &S,
+    path: &str,
+) -> Result<Option<Stat>, StorageError> {
+    let found = match storage.look(path).await {
+        Ok(stat) if stat.kind == Kind::Link => storage.stat(path).await,
+        found => found,
+    };
+    match found {
+        Ok(stat) => Ok(Some(stat)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// An open file.
 pub trait StorageFile {
     /// Tells what the file is.

@@ -32,7 +32,7 @@ use bstr::BString;
 use gitwasi_wire::Oid;
 
 pub(crate) use directories::{make_parents, remove_tree};
-pub(crate) use lock::{is_same, release_left_locks};
+pub(crate) use lock::{is_same, release_left_lock, release_left_locks};
 pub use reflog::Identity;
 pub(crate) use reflog::LogRefUpdates;
 pub(crate) use refusal::Refusal;
@@ -74,7 +74,8 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct Transaction<'r, S: WriteStorage> {
     repository: &'r Repository<S>,
-    /// A directory of this transaction alone, in the same file system as the refs.
+    /// A path of this transaction alone, in the same file system as the refs. Files that it needs
+    /// for a moment have names that begin with it and a dot.
     scratch: &'r str,
     options: &'r Options,
     /// Whether all refs move by one rename of `packed-refs`.

@@ -46,9 +46,11 @@ fn empty(lab: &Lab, name: &str, init: &[&str]) {
     lab.git("", &args);
 }
 
+/// The names in a directory, none if there is no such directory.
 fn files(directory: &Path) -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir(directory)
-        .expect("a directory")
+        .into_iter()
+        .flatten()
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
         .collect();
     names.sort();

@@ -62,11 +62,7 @@ impl<'r, S: Storage> Existing<'r, S> {
             };
         let engine = &self.odb.engine;
         if asked <= LIST_AFTER {
-            return match engine.storage.stat(&self.odb.loose_path(directory, oid)).await {
-                Ok(_) => Ok(true),
-                Err(error) if error.is_absent() => Ok(false),
-                Err(error) => Err(error.into()),
-            };
+            return self.odb.is_loose(directory, oid).await;
         }
         let path = format!("{}/{first:02x}", self.odb.directories()[directory as usize]);
         let names = match engine.storage.entries(&path, engine.limits.directory_entries).await {

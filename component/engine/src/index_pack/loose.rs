@@ -13,7 +13,8 @@ use super::blocks::Pieces;
 use super::object_hasher::loose_header;
 use crate::object::Kind;
 use crate::pack_writer::Deflater;
-use crate::storage::{StorageError, StorageWriter as _, WriteStorage};
+use crate::quarantine::Quarantine;
+use crate::storage::{StorageWriter as _, WriteStorage};
 use crate::{Engine, Result};
 
 /// What git deflates loose objects with.
@@ -23,26 +24,28 @@ const WRITE_SIZE: usize = 256 << 10;
 /// Files that wait to be flushed: flushing many at once costs little more than flushing one.
 const UNFLUSHED: usize = 64;
 
-/// Writes loose objects below one directory.
+/// Writes loose objects into a quarantine, into its memory as far as they fit.
 pub(super) struct LooseWriter<'r, S: WriteStorage> {
     engine: &'r Engine<S>,
-    directory: String,
-    fan_out: HashSet<u8>,
+    quarantine: &'r Quarantine,
+    written: HashSet<Oid>,
     deflater: Deflater,
     unflushed: Vec<S::Writer>,
 }
 
 /// One that is being written.
 struct Writing<W> {
-    file: W,
+    oid: Oid,
+    /// None as long as it is small.
+    file: Option<W>,
     written: u64,
     pending: Vec<u8>,
 }
 
 impl<'r, S: WriteStorage> LooseWriter<'r, S> {
-    pub(super) fn new(engine: &'r Engine<S>, directory: String) -> Self {
+    pub(super) fn new(engine: &'r Engine<S>, quarantine: &'r Quarantine) -> Self {
         let deflater = Deflater::with_level(LEVEL);
-        Self { engine, directory, fan_out: HashSet::new(), deflater, unflushed: Vec::new() }
+        Self { engine, quarantine, written: HashSet::new(), deflater, unflushed: Vec::new() }
     }
 
     /// Writes an object that is in memory.
@@ -89,22 +92,11 @@ impl<'r, S: WriteStorage> LooseWriter<'r, S> {
         oid: &Oid,
         size: u64,
     ) -> Result<Option<Writing<S::Writer>>> {
-        let hex = oid.to_string();
-        let directory = format!("{}/{}", self.directory, &hex[..2]);
-        if self.fan_out.insert(oid.as_bytes()[0]) {
-            match self.engine.storage.create_directory(&directory).await {
-                Ok(()) | Err(StorageError::Exists) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if !self.written.insert(*oid) {
+            return Ok(None);
         }
-        let file = match self.engine.storage.create_new(&format!("{directory}/{}", &hex[2..])).await
-        {
-            Ok(file) => file,
-            Err(StorageError::Exists) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
         self.deflater.reset();
-        let mut writing = Writing { file, written: 0, pending: Vec::new() };
+        let mut writing = Writing { oid: *oid, file: None, written: 0, pending: Vec::new() };
         self.put(&mut writing, loose_header(kind, size).as_bytes()).await?;
         Ok(Some(writing))
     }
@@ -112,23 +104,39 @@ impl<'r, S: WriteStorage> LooseWriter<'r, S> {
     async fn put(&mut self, writing: &mut Writing<S::Writer>, piece: &[u8]) -> Result<()> {
         writing.pending.extend_from_slice(self.deflater.deflate(piece, false)?);
         self.engine.worked(piece.len() as u64 / 64 + 1).await;
-        if writing.pending.len() >= WRITE_SIZE { writing.flush().await } else { Ok(()) }
+        if writing.pending.len() >= WRITE_SIZE { self.flush_one(writing).await } else { Ok(()) }
     }
 
     async fn end(&mut self, mut writing: Writing<S::Writer>) -> Result<()> {
         writing.pending.extend_from_slice(self.deflater.deflate(&[], true)?);
-        writing.flush().await?;
-        self.unflushed.push(writing.file);
+        if writing.file.is_none() {
+            let file = std::mem::take(&mut writing.pending);
+            match self.quarantine.held().add(&writing.oid, file) {
+                Ok(()) => return Ok(()),
+                Err(file) => writing.pending = file,
+            }
+        }
+        self.flush_one(&mut writing).await?;
+        self.unflushed.extend(writing.file);
         if self.unflushed.len() >= UNFLUSHED { self.flush().await } else { Ok(()) }
     }
-}
 
-impl<W: crate::storage::StorageWriter> Writing<W> {
-    async fn flush(&mut self) -> Result<()> {
-        let bytes = std::mem::take(&mut self.pending);
+    /// Writes what is pending into the object's file.
+    async fn flush_one(&self, writing: &mut Writing<S::Writer>) -> Result<()> {
+        let file = match &writing.file {
+            Some(file) => file,
+            None => {
+                let (storage, hex) = (&self.engine.storage, writing.oid.to_string());
+                let (fan_out, rest) = hex.split_at(2);
+                self.quarantine.make(storage, fan_out).await?;
+                let path = format!("{}/{fan_out}/{rest}", self.quarantine.path());
+                writing.file.insert(storage.create_new(&path).await?)
+            }
+        };
+        let bytes = std::mem::take(&mut writing.pending);
         let length = bytes.len() as u64;
-        self.file.write_at(self.written, bytes).await?;
-        self.written += length;
+        file.write_at(writing.written, bytes).await?;
+        writing.written += length;
         Ok(())
     }
 }

@@ -22,9 +22,10 @@ use super::object_hasher::oid_of;
 use super::spill::{Spilled, Spilling};
 use super::spool::Spool;
 use super::unpack::bad_object;
-use super::{Observer, Progress, Stage};
+use super::{Observer, PACK, Progress, Stage};
 use crate::object::Kind;
 use crate::odb::{apply_delta, delta_sizes};
+use crate::quarantine::Quarantine;
 use crate::storage::WriteStorage;
 use crate::{Error, Result};
 
@@ -42,8 +43,8 @@ pub(super) struct Resolver<'a, 'r, S: WriteStorage, O> {
     pub(super) inspector: &'a mut Inspector<'r, S, O>,
     /// Where objects go that become loose.
     pub(super) loose: Option<LooseWriter<'r, S>>,
-    /// What the paths of files begin with that hold large blobs for a while.
-    pub(super) spill_path: String,
+    /// Where files are made that hold large blobs for a while.
+    pub(super) quarantine: &'r Quarantine,
     pub(super) tally: Tally,
 }
 
@@ -145,9 +146,12 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
         if self.tally.spilled_bytes > self.inspector.engine().limits.spilled {
             return Err(Error::LimitExceeded("spilled"));
         }
-        let path = format!("{}{}", self.spill_path, self.tally.spilled);
+        let engine = self.inspector.engine();
+        self.quarantine.make(&engine.storage, PACK).await?;
+        let directory = self.quarantine.path();
+        let path = format!("{directory}/{PACK}/tmp_blob_{}", self.tally.spilled);
         self.tally.spilled += 1;
-        Spilling::create(self.inspector.engine(), path).await
+        Spilling::create(engine, path).await
     }
 
     /// Removes the file, if it is one.

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
+use super::PACK;
 use super::blocks::Blocks;
+use crate::quarantine::Quarantine;
 use crate::storage::{CachedFile, StorageFile as _, StorageWriter as _, WriteStorage};
 use crate::{Engine, Error, Result};
 
@@ -15,6 +17,7 @@ const READ_SIZE: usize = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Spool<'e, S: WriteStorage> {
     engine: &'e Engine<S>,
+    quarantine: &'e Quarantine,
     path: String,
     file: Option<S::Writer>,
     /// Bytes that are in the file.
@@ -31,9 +34,10 @@ enum Sealed<S: WriteStorage> {
 }
 
 impl<'e, S: WriteStorage> Spool<'e, S> {
-    /// An empty one, whose file will be at `path` if it needs one.
-    pub(super) fn new(engine: &'e Engine<S>, path: String) -> Self {
-        Self { engine, path, file: None, written: 0, tail: Vec::new(), sealed: None }
+    /// An empty one, whose file will be in `quarantine` if it needs one.
+    pub(super) fn new(engine: &'e Engine<S>, quarantine: &'e Quarantine) -> Self {
+        let path = format!("{}/{PACK}/tmp_pack_incoming", quarantine.path());
+        Self { engine, quarantine, path, file: None, written: 0, tail: Vec::new(), sealed: None }
     }
 
     /// Bytes that were appended.
@@ -51,7 +55,10 @@ impl<'e, S: WriteStorage> Spool<'e, S> {
     async fn flush(&mut self) -> Result<()> {
         let file = match &self.file {
             Some(file) => file,
-            None => self.file.insert(self.engine.storage.create_new(&self.path).await?),
+            None => {
+                self.quarantine.make(&self.engine.storage, PACK).await?;
+                self.file.insert(self.engine.storage.create_new(&self.path).await?)
+            }
         };
         let bytes = std::mem::replace(&mut self.tail, Vec::with_capacity(WRITE_SIZE));
         let length = bytes.len() as u64;

@@ -23,8 +23,7 @@ impl<'a, S: Storage> Stored<'a, S> {
         let (number, pos) = match location {
             Location::Packed { pack, pos } => (pack, pos),
             Location::Loose { directory } => {
-                let path = odb.loose_path(directory, oid);
-                return Ok(Some(Self::Loose(LooseReader::open(&odb.engine, &path).await?)));
+                return Ok(Some(Self::Loose(odb.open_loose(directory, oid).await?)));
             }
         };
         let pack = odb.pack(number);

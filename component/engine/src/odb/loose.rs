@@ -2,6 +2,8 @@
 //!
 //! Spec: gitformat-loose(5)
 
+use std::rc::Rc;
+
 use flate2::Decompress;
 use gitwasi_wire::Oid;
 
@@ -26,10 +28,17 @@ pub(super) async fn exists<S: Storage>(
     Ok(engine.look(&path(directory, oid)).await?.is_some())
 }
 
+/// Where the deflated bytes come from.
+#[derive(Debug)]
+enum Source<S: Storage> {
+    File(S::File),
+    Memory(Rc<Vec<u8>>),
+}
+
 /// A loose object that is read piece by piece.
 #[derive(Debug)]
 pub(crate) struct LooseReader<S: Storage> {
-    file: S::File,
+    source: Source<S>,
     offset: u64,
     input: Vec<u8>,
     used: usize,
@@ -44,9 +53,17 @@ pub(crate) struct LooseReader<S: Storage> {
 
 impl<S: Storage> LooseReader<S> {
     pub(crate) async fn open(engine: &Engine<S>, path: &str) -> Result<Self> {
-        let file = engine.storage.open(path).await?;
+        Self::begin(Source::File(engine.storage.open(path).await?)).await
+    }
+
+    /// One whose file is in memory.
+    pub(crate) async fn held(file: Rc<Vec<u8>>) -> Result<Self> {
+        Self::begin(Source::Memory(file)).await
+    }
+
+    async fn begin(source: Source<S>) -> Result<Self> {
         let mut reader = Self {
-            file,
+            source,
             offset: 0,
             input: Vec::new(),
             used: 0,
@@ -119,7 +136,11 @@ impl<S: Storage> LooseReader<S> {
 
     async fn inflate(&mut self, out: &mut Vec<u8>) -> Result<()> {
         if self.used == self.input.len() {
-            self.input = self.file.read_at(self.offset, BLOCK_SIZE).await?;
+            self.input = match &self.source {
+                Source::File(file) => file.read_at(self.offset, BLOCK_SIZE).await?,
+                Source::Memory(file) if self.offset == 0 => file.to_vec(),
+                Source::Memory(_) => Vec::new(),
+            };
             self.offset += self.input.len() as u64;
             self.used = 0;
             if self.input.is_empty() {

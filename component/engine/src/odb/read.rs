@@ -5,7 +5,7 @@ use std::rc::Rc;
 use gitwasi_wire::Oid;
 
 use super::pack::{EntryKind, Pack};
-use super::{Location, LooseReader, Odb, delta};
+use super::{Location, Odb, delta};
 use crate::object::Kind;
 use crate::storage::Storage;
 use crate::{Error, Result};
@@ -38,8 +38,7 @@ impl<S: Storage> Odb<S> {
         match location {
             Location::Packed { pack, pos } => self.read_packed(pack, pos).await,
             Location::Loose { directory } => {
-                let path = self.loose_path(directory, oid);
-                let reader = match LooseReader::open(&self.engine, &path).await {
+                let reader = match self.open_loose(directory, oid).await {
                     Err(error) if error.is_absent() => return self.read_moved(oid).await,
                     reader => reader?,
                 };
@@ -86,19 +85,16 @@ impl<S: Storage> Odb<S> {
     pub async fn header(&self, oid: &Oid, location: Location) -> Result<(Kind, u64)> {
         let (pack, pos) = match location {
             Location::Packed { pack, pos } => (self.pack(pack), pos),
-            Location::Loose { directory } => {
-                let path = self.loose_path(directory, oid);
-                match LooseReader::open(&self.engine, &path).await {
-                    Ok(reader) => return Ok((reader.kind(), reader.size())),
-                    Err(error) if error.is_absent() => match self.find_packed(oid).await? {
-                        Some(Location::Packed { pack, pos }) => (self.pack(pack), pos),
-                        Some(Location::Loose { .. }) | None => {
-                            return Err(Error::Corrupt(format!("missing object {oid}")));
-                        }
-                    },
-                    Err(error) => return Err(error),
-                }
-            }
+            Location::Loose { directory } => match self.open_loose(directory, oid).await {
+                Ok(reader) => return Ok((reader.kind(), reader.size())),
+                Err(error) if error.is_absent() => match self.find_packed(oid).await? {
+                    Some(Location::Packed { pack, pos }) => (self.pack(pack), pos),
+                    Some(Location::Loose { .. }) | None => {
+                        return Err(Error::Corrupt(format!("missing object {oid}")));
+                    }
+                },
+                Err(error) => return Err(error),
+            },
         };
         let mut offset = pack.idx(self).await?.offset_at(pos).await?;
         let mut size = None;

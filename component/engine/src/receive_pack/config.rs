@@ -57,7 +57,7 @@ pub(super) struct ReceiveConfig {
 impl ReceiveConfig {
     pub(super) async fn read<S: Storage>(repository: &Repository<S>) -> Result<Self> {
         let engine = &repository.engine;
-        let content = engine.read_small(&repository.file("config")).await?.unwrap_or_default();
+        let content = engine.recall_file(&repository.file("config")).await?.unwrap_or_default();
         let mut skip_lists = Vec::new();
         let mut config = Self::parse(&content, &mut skip_lists)?;
         if let Some(severities) = &mut config.fsck {

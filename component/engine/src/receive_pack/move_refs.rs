@@ -62,8 +62,13 @@ impl<S: WriteStorage> Service<'_, S> {
             ref_timeout: self.config.ref_timeout,
             packed_refs_timeout: self.config.packed_refs_timeout,
         };
-        let prepared =
-            Transaction::prepare(repository, self.quarantine, &updates, self.atomic, &options);
+        let prepared = Transaction::prepare(
+            repository,
+            self.quarantine.path(),
+            &updates,
+            self.atomic,
+            &options,
+        );
         let (transaction, outcomes) = prepared.await;
         let failed = match self.atomic {
             true => "atomic transaction failed",
@@ -93,7 +98,8 @@ impl<S: WriteStorage> Service<'_, S> {
         let new: Vec<Oid> = accepted.flat_map(|(_, cut)| cut.iter().copied()).collect();
         if !new.is_empty() {
             let timeout = self.config.ref_timeout;
-            let extended = shallow::extend(self.repository, self.quarantine, timeout, &new).await;
+            let extended =
+                shallow::extend(self.repository, self.quarantine.path(), timeout, &new).await;
             if extended.is_err() {
                 transaction.roll_back().await;
                 push::refuse_rest_of(commands, numbers, "shallow error");

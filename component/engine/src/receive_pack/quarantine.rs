@@ -1,73 +1,88 @@
-//! The directory that holds all of a push until its refs move, and what is left of dead ones.
+//! What a push has to itself until its refs move, and what is left of dead ones.
 //!
-//! Named as git names its own, so that `git prune` removes very old ones, too.
+//! All of it is in `objects/` under names as git gives its own, so that `git prune` removes very
+//! old ones, too.
 
-use crate::storage::{Kind, StorageError, WriteStorage};
-use crate::transaction::{is_same, release_left_locks, remove_tree};
+use std::time::Duration;
+
+use crate::quarantine::Quarantine;
+use crate::storage::{Kind, WriteStorage};
+use crate::transaction::{is_same, release_left_lock, release_left_locks, remove_tree};
 use crate::{Engine, Repository, Result};
 
 /// How the directories' names begin.
 const PREFIX: &str = "tmp_objdir-incoming-";
 
-/// A push's own directory, laid out like `objects/`.
-#[derive(Debug)]
-pub(super) struct Quarantine {
-    path: String,
-}
+/// Seconds after which a file beside a quarantine is left over at the latest: such files are there
+/// while refs are locked.
+const MOMENT: u64 = 120;
 
-impl Quarantine {
-    /// Makes one. It has to be removed by [`Self::remove`].
-    pub(super) async fn create<S: WriteStorage>(repository: &Repository<S>) -> Result<Self> {
-        let storage = &repository.engine.storage;
-        loop {
-            let path = repository.file(&format!("objects/{PREFIX}{:016x}", storage.random()));
-            match storage.create_directory(&path).await {
-                Ok(()) => return Ok(Self { path }),
-                Err(StorageError::Exists) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
+/// How often an instance looks for what is left over in a repository.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Removes it with all that is left in it, and outside of it.
-    pub(super) async fn remove<S: WriteStorage>(self, repository: &Repository<S>) -> Result<()> {
-        clear_away(repository, &self.path).await
-    }
+/// A place that no other push has.
+pub(super) fn new_quarantine<S: WriteStorage>(repository: &Repository<S>) -> Quarantine {
+    let engine = &repository.engine;
+    let path = repository.file(&format!("objects/{PREFIX}{:016x}", engine.storage.random()));
+    Quarantine::new(path, engine.limits.held_objects)
 }
 
 /// Removes a quarantine, and before it what only it tells of: locks that could not be released,
 /// packs that are half way out.
-async fn clear_away<S: WriteStorage>(repository: &Repository<S>, path: &str) -> Result<()> {
+pub(super) async fn clear_away<S: WriteStorage>(
+    repository: &Repository<S>,
+    path: &str,
+) -> Result<()> {
     let engine = &repository.engine;
     release_left_locks(engine, &repository.path, path).await?;
     withdraw_half_packs(engine, &repository.file("objects"), path).await?;
     remove_tree(engine, path).await
 }
 
+/// As [`sweep`], unless this instance has done it within the last minute: it costs as much as a
+/// small push.
+pub(super) async fn sweep_now_and_then<S: WriteStorage>(
+    repository: &Repository<S>,
+    age: u64,
+) -> Result<()> {
+    let engine = &repository.engine;
+    let (now, every) = (engine.storage.now(), SWEEP_EVERY.min(Duration::from_secs(age)));
+    {
+        let mut swept = engine.swept.borrow_mut();
+        if swept.get(&repository.path).is_some_and(|last| now.saturating_sub(*last) < every) {
+            return Ok(());
+        }
+        if swept.len() >= engine.limits.known_repositories {
+            swept.clear();
+        }
+        swept.insert(repository.path.clone(), now);
+    }
+    sweep(repository, age).await
+}
+
 /// Removes what pushes have left that never ended: their quarantines, their locks, and packs that
 /// were half way out.
 ///
-/// Leaves alone whatever was written to within `age` seconds: it may belong to a push that is
-/// going on, in another process. Zero is for a caller who knows that there is none. Pushes do this
+/// Leaves alone whatever was written to within `age` seconds, locks within two minutes: it may
+/// belong to a push that is going on, in another process. Zero is for a caller who knows that there is none. Pushes do this
 /// themselves, by [`super::Options::stale_after`].
 pub async fn sweep<S: WriteStorage>(repository: &Repository<S>, age: u64) -> Result<()> {
     let engine = &repository.engine;
     let objects = repository.file("objects");
     let entries = engine.storage.entries(&objects, engine.limits.directory_entries).await?;
-    let oldest = engine.storage.wall_clock().saturating_sub(age.saturating_mul(1_000_000_000));
-    for entry in entries {
-        if entry.kind != Kind::Directory || !entry.name.starts_with(PREFIX) {
-            continue;
-        }
+    let before = |age: u64| engine.storage.wall_clock().saturating_sub(age * 1_000_000_000);
+    for entry in entries.iter().filter(|entry| entry.name.starts_with(PREFIX)) {
         let path = format!("{objects}/{}", entry.name);
-        if age > 0 && last_write(engine, &path).await? > oldest {
+        let is_directory = entry.kind == Kind::Directory;
+        let age = if is_directory { age } else { age.min(MOMENT) };
+        if age > 0 && last_write(engine, &path).await? > before(age) {
             continue;
         }
-        clear_away(repository, &path).await?;
+        if is_directory {
+            clear_away(repository, &path).await?;
+        } else {
+            release_left_lock(engine, &repository.path, &path).await?;
+        }
     }
     Ok(())
 }

@@ -10,10 +10,11 @@ use super::gate::{Gate, Push};
 use super::input::Input;
 use super::policy::{self, Heads};
 use super::push::{self, Command};
-use super::quarantine::{Quarantine, sweep};
+use super::quarantine::{clear_away, new_quarantine, sweep_now_and_then};
 use super::response::Response;
 use super::{Options, PackSource, Pushed, aliases, server_info};
 use crate::index_pack::{self, NewObjects};
+use crate::quarantine::Quarantine;
 use crate::refs::is_hidden;
 use crate::repository::RefStorage;
 use crate::storage::{StorageError, WriteStorage};
@@ -77,29 +78,22 @@ async fn answer<S: WriteStorage, O: Output>(
         response.report(&push::report(&commands, Ok(()))).await?;
         return Ok(Pushed::default());
     }
-    // Nobody waits for this, and the push does not depend on it.
-    _ = sweep(repository, options.stale_after).await;
-    let quarantine = match Quarantine::create(repository).await {
-        Ok(quarantine) => quarantine,
-        Err(_) => {
-            input.drain().await?;
-            push::refuse_all(&mut commands, "unpacker error");
-            let reason = "unable to create temporary object directory";
-            response.report(&push::report(&commands, Err(reason.into()))).await?;
-            return Ok(Pushed::default());
-        }
-    };
+    // The push does not depend on it.
+    _ = sweep_now_and_then(repository, options.stale_after).await;
+    let quarantine = new_quarantine(repository);
     let service = Service {
         repository,
         config: &config,
         options,
         head: &head,
         atomic,
-        quarantine: quarantine.path(),
+        quarantine: &quarantine,
     };
     let unpacked = service.push(&mut commands, &mut input, response).await;
     // What cannot be removed now is swept later.
-    _ = quarantine.remove(repository).await;
+    if let Some(directory) = quarantine.directory() {
+        _ = clear_away(repository, directory).await;
+    }
     let unpacked = unpacked?;
     let ref_updates = match unpacked {
         Ok(()) => push::made(&commands),
@@ -143,7 +137,7 @@ pub(super) struct Service<'a, S: WriteStorage> {
     pub(super) options: &'a Options,
     pub(super) head: &'a Head,
     pub(super) atomic: bool,
-    pub(super) quarantine: &'a str,
+    pub(super) quarantine: &'a Quarantine,
 }
 
 /// What became of the pack.
@@ -206,7 +200,7 @@ impl<S: WriteStorage> Service<'_, S> {
         if commands.iter().any(|command| command.refused.is_none()) {
             // The refs have moved; files for others to get are no reason to say otherwise.
             let always = self.config.update_server_info;
-            _ = server_info::update(self.repository, self.quarantine, always).await;
+            _ = server_info::update(self.repository, self.quarantine.path(), always).await;
         }
         Ok(Ok(()))
     }
@@ -227,7 +221,8 @@ impl<S: WriteStorage> Service<'_, S> {
             unpack_limit: self.config.unpack_limit,
         };
         let (repository, quarantine) = (self.repository, self.quarantine);
-        let received = index_pack::receive(repository, quarantine, input, &options, response).await;
+        let received =
+            index_pack::receive_into(repository, quarantine, input, &options, response).await;
         let error = match received {
             Ok(received) => return Ok(Ok(received.objects)),
             Err(Error::Aborted) => return Err(Error::Aborted),

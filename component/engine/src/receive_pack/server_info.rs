@@ -16,15 +16,14 @@ pub(super) async fn update<S: WriteStorage>(
     let storage = &repository.engine.storage;
     for name in ["info/refs", "objects/info/packs"] {
         let path = repository.file(name);
-        let old = match storage.stat(&path).await {
-            Ok(stat) => Some(stat.size),
-            Err(error) if error.is_absent() && always => {
+        let old = match repository.engine.look(&path).await? {
+            Some(stat) => Some(stat.size),
+            None if always => {
                 let (directory, _) = path.rsplit_once('/').unwrap_or_default();
                 _ = storage.create_directory(directory).await;
                 None
             }
-            Err(error) if error.is_absent() => continue,
-            Err(error) => return Err(error.into()),
+            None => continue,
         };
         let content = match name {
             "info/refs" => refs(repository).await?,

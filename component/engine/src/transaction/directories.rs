@@ -1,6 +1,6 @@
 //! Directories of refs and reflogs: made when needed, removed when empty.
 
-use crate::storage::{Kind, StorageError, WriteStorage};
+use crate::storage::{Kind, StorageError, WriteStorage, look};
 use crate::{Engine, Error, Result};
 
 /// The directory that holds `path`.
@@ -19,14 +19,14 @@ pub(crate) async fn make_parents<S: WriteStorage>(
     let mut missing = Vec::new();
     let mut directory = parent(path);
     loop {
-        match storage.stat(directory).await {
-            Ok(stat) if stat.kind == Kind::Directory => break,
-            Ok(_) => return Err(StorageError::WrongKind),
-            Err(StorageError::NotFound) if !directory.is_empty() => {
+        match look(storage, directory).await? {
+            Some(stat) if stat.kind == Kind::Directory => break,
+            Some(_) => return Err(StorageError::WrongKind),
+            None if directory.is_empty() => return Err(StorageError::NotFound),
+            None => {
                 missing.push(directory.to_owned());
                 directory = parent(directory);
             }
-            Err(error) => return Err(error),
         }
     }
     let mut made = Vec::new();

@@ -1,8 +1,8 @@
 //! Lock files: `<file>.lock`, which only one process can make.
 //!
-//! A lock is made as a link to a file that was written in the transaction's own directory before.
-//! So it appears whole, and after a crash it is known whose it was: it is the same file as the
-//! one in the directory that was left.
+//! A lock is made as a link to a file that was written before, under a name of the transaction's
+//! own. So it appears whole, and after a crash it is known whose it was: it is the same file as the
+//! one that was left.
 
 use std::cell::Cell;
 
@@ -10,11 +10,12 @@ use super::directories::{make_parents, parent, remove_made};
 use crate::storage::{Kind, Storage, StorageError, StorageWriter, WriteStorage};
 use crate::{Engine, Error, Result};
 
-/// How the names begin that locks have in the transaction's directory.
+/// How the names of locks go on behind the transaction's path.
 const PREFIX: &str = "lock-";
 
-/// Bytes of one component of such a name: less than any file system takes.
-const COMPONENT: usize = 200;
+/// Bytes of one component of such a name: less than any file system takes, with the transaction's
+/// own name before it.
+const COMPONENT: usize = 160;
 
 /// How often directories that vanish before a lock is in them are made anew. Git's number.
 const ATTEMPTS: u32 = 3;
@@ -24,7 +25,7 @@ const ATTEMPTS: u32 = 3;
 pub(super) struct Lock {
     /// The file that is locked.
     file: String,
-    /// The lock's other name, in the transaction's directory.
+    /// The lock's other name, the transaction's own.
     own: String,
     /// Directories that were made to hold the lock.
     made: Vec<String>,
@@ -65,8 +66,8 @@ impl Lock {
         timeout: u64,
     ) -> Result<Self, LockError> {
         let file = format!("{repository}/{name}");
-        let own = format!("{scratch}/{}", own_name(name));
-        if name.len() > COMPONENT / 3 {
+        let own = own_path(scratch, name);
+        if own.starts_with(&format!("{scratch}/")) {
             make_parents(storage, &own).await?;
         }
         let mut lock = Self { file, own, made: Vec::new(), held: Cell::new(false) };
@@ -180,19 +181,54 @@ pub(crate) async fn release_left_locks<S: WriteStorage>(
                 unread.push(own);
                 continue;
             }
-            let Some(name) = locked_name(&own) else { continue };
-            let lock = format!("{repository}/{name}.lock");
-            if is_same(storage, &lock, &format!("{scratch}{own}")).await? {
-                storage.remove_file(&lock).await?;
-                super::directories::remove_empty_parents(storage, repository, &name).await;
+            if let Some(name) = locked_name(&own[1..]) {
+                release_left(storage, repository, &name, &format!("{scratch}{own}")).await?;
             }
         }
     }
     Ok(())
 }
 
-/// The name that the lock of a file has in the transaction's directory: one component, unless it
-/// is very long.
+/// Removes a file that a transaction has left beside its directory, and releases the lock that it
+/// tells of, if it is one.
+pub(crate) async fn release_left_lock<S: WriteStorage>(
+    engine: &Engine<S>,
+    repository: &str,
+    own: &str,
+) -> Result<()> {
+    let (_, name) = own.rsplit_once('/').unwrap_or_default();
+    if let Some(name) = name.split_once('.').and_then(|(_, name)| locked_name(name)) {
+        release_left(&engine.storage, repository, &name, own).await?;
+    }
+    match engine.storage.remove_file(own).await {
+        Ok(()) | Err(StorageError::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn release_left<S: WriteStorage>(
+    storage: &S,
+    repository: &str,
+    name: &str,
+    own: &str,
+) -> Result<()> {
+    let lock = format!("{repository}/{name}.lock");
+    if is_same(storage, &lock, own).await? {
+        storage.remove_file(&lock).await?;
+        super::directories::remove_empty_parents(storage, repository, name).await;
+    }
+    Ok(())
+}
+
+/// The transaction's own path of the lock of a file: beside its directory, or within it if the
+/// name is long.
+fn own_path(scratch: &str, name: &str) -> String {
+    let own = own_name(name);
+    let separator = if own.contains('/') { '/' } else { '.' };
+    format!("{scratch}{separator}{own}")
+}
+
+/// The name that the lock of a file has in a transaction: one component, unless it is long.
 fn own_name(name: &str) -> String {
     let encoded = name.replace('%', "%25").replace('/', "%2F");
     let mut own = PREFIX.to_owned();
@@ -208,9 +244,9 @@ fn own_name(name: &str) -> String {
     own
 }
 
-/// The file that is locked, by the path of its lock in the transaction's directory.
+/// The file that is locked, by the name of its lock in a transaction.
 fn locked_name(own: &str) -> Option<String> {
-    let encoded = own.strip_prefix('/')?.strip_prefix(PREFIX)?.replace('/', "");
+    let encoded = own.strip_prefix(PREFIX)?.replace('/', "");
     Some(encoded.replace("%2F", "/").replace("%25", "%"))
 }
 
@@ -238,7 +274,7 @@ mod tests {
         for name in ["HEAD", "packed-refs", "refs/heads/a%b", &long] {
             let own = own_name(name);
             assert!(own.split('/').all(|component| component.len() <= COMPONENT + PREFIX.len()));
-            assert_eq!(locked_name(&format!("/{own}")).as_deref(), Some(name));
+            assert_eq!(locked_name(&own).as_deref(), Some(name));
         }
         assert_eq!(own_name("refs/heads/main"), "lock-refs%2Fheads%2Fmain");
     }

@@ -31,7 +31,7 @@ pub(super) async fn rewrite<S: WriteStorage>(
 ) -> Result<()> {
     let storage = &repository.engine.storage;
     let path = repository.file("packed-refs");
-    let new = format!("{scratch}/packed-refs");
+    let new = format!("{scratch}.packed-refs");
     let mut reader = match storage.open(&path).await {
         Ok(file) => Some(Reader::new(file)),
         Err(error) if error.is_absent() => None,

@@ -4,8 +4,8 @@ use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
 
 use crate::refs::{Resolved, is_valid_name};
-use crate::storage::{Kind, Storage};
-use crate::{Error, Repository, Result};
+use crate::storage::Storage;
+use crate::{Repository, Result};
 
 /// What is stored under a ref's name.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,19 +29,13 @@ impl RawRef {
     pub(super) async fn read<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Self> {
         let Ok(path) = name.to_str() else { return Ok(Self::Absent { directory: false }) };
         let path = repository.file(path);
-        let kind = match repository.engine.storage.stat(&path).await {
-            Ok(stat) => Some(stat.kind),
-            Err(error) if error.is_absent() => None,
-            Err(error) => return Err(error.into()),
-        };
-        if kind.is_some_and(|kind| kind != Kind::Directory) {
-            let content = repository.engine.read_small(&path).await?;
-            let content = content.ok_or_else(|| Error::corrupt("a ref that vanished"))?;
+        if let Some(content) = repository.engine.recall_file(&path).await? {
             return Ok(parse(&content, repository.object_format().hex_len()));
         }
+        let directory = repository.engine.look(&path).await?.is_some();
         Ok(match repository.resolve_ref(name).await? {
             Some(Resolved::Ref(found)) => Self::Packed(found.oid),
-            _ => Self::Absent { directory: kind.is_some() },
+            _ => Self::Absent { directory },
         })
     }
 }

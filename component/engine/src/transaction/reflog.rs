@@ -88,23 +88,15 @@ pub(super) async fn append<S: WriteStorage>(
     let storage = &engine.storage;
     let Ok(name) = name.to_str() else { return Ok(()) };
     let path = format!("{repository}/logs/{name}");
-    match storage.stat(&path).await {
-        Ok(stat) if stat.kind == Kind::File => {}
-        Ok(_) => {
-            if !log.makes(name.as_bytes()) {
-                return Ok(());
-            }
+    match engine.look(&path).await? {
+        Some(stat) if stat.kind == Kind::File => {}
+        _ if !log.makes(name.as_bytes()) => return Ok(()),
+        Some(_) => {
             if !remove_if_empty(engine, &path).await? {
                 return Err(Error::corrupt(format!("logs/{name} is a directory")));
             }
         }
-        Err(error) if error.is_absent() => {
-            if !log.makes(name.as_bytes()) {
-                return Ok(());
-            }
-            make_parents(storage, &path).await?;
-        }
-        Err(error) => return Err(error.into()),
+        None => _ = make_parents(storage, &path).await?,
     }
     let file = storage.open_or_create(&path).await?;
     let end = file.stat().await?.size;
@@ -120,7 +112,7 @@ pub(super) async fn is_kept<S: WriteStorage>(
     log: LogRefUpdates,
 ) -> bool {
     log.makes(name.as_bytes())
-        || engine.storage.stat(&format!("{repository}/logs/{name}")).await.is_ok()
+        || matches!(engine.look(&format!("{repository}/logs/{name}")).await, Ok(Some(_)))
 }
 
 /// Removes the reflog of a ref.

@@ -3,7 +3,7 @@
 use super::directories::parent;
 use crate::storage::{StorageError, StorageWriter, WriteStorage};
 
-/// Writes a file by way of `scratch`, a directory of the caller's own, so that it is always there
+/// Writes a file by way of a file beside `scratch`, a path of the caller's own, so that it is always there
 /// whole; durable then.
 pub(crate) async fn replace_file<S: WriteStorage>(
     storage: &S,
@@ -11,7 +11,7 @@ pub(crate) async fn replace_file<S: WriteStorage>(
     path: &str,
     content: Vec<u8>,
 ) -> Result<(), StorageError> {
-    let new = format!("{scratch}/new-{:016x}", storage.random());
+    let new = format!("{scratch}.new-{:016x}", storage.random());
     let file = storage.create_new(&new).await?;
     let written = async {
         if !content.is_empty() {
