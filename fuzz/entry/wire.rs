@@ -181,7 +181,7 @@ fn read_report(
     for piece in data.chunks(size) {
         if let ReportProgress::Complete { messages } = parser.push(piece)? {
             assert!(messages < piece.len());
-            return Ok(Some(parser.into_made()));
+            return Ok(Some(parser.take_made()));
         }
     }
     Ok(None)

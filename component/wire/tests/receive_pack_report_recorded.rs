@@ -11,7 +11,7 @@ fn made(request: &[u8], response: &[u8]) -> Vec<String> {
     let mut parser = ReportParser::new(head.ref_updates, &head.capabilities);
     let read = parser.push(response).expect("a report");
     assert!(matches!(read, ReportProgress::Complete { .. }), "{read:?}");
-    parser.into_made().iter().map(|update| update.name.to_string()).collect()
+    parser.take_made().iter().map(|update| update.name.to_string()).collect()
 }
 
 macro_rules! recorded {

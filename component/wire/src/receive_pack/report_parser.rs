@@ -100,9 +100,9 @@ impl ReportParser {
 
     /// The ref updates that were reported as made, in the order of the report. Those that change
     /// nothing are not among them.
-    pub fn into_made(mut self) -> Vec<RefUpdate> {
+    pub fn take_made(&mut self) -> Vec<RefUpdate> {
         self.reader.settle();
-        self.reader.made
+        std::mem::take(&mut self.reader.made)
     }
 
     /// The ref updates that were asked for.
@@ -229,7 +229,7 @@ mod tests {
             match parser.push(piece).ok()? {
                 ReportProgress::Incomplete => passed += piece.len(),
                 ReportProgress::Complete { messages } => {
-                    return Some((parser.into_made(), passed + messages));
+                    return Some((parser.take_made(), passed + messages));
                 }
             }
         }
@@ -291,7 +291,7 @@ mod tests {
         let mut parser = ReportParser::new(vec![update("same", '1', '1')], &capabilities);
         let report = b"000eunpack ok\n000cok same\n000dok other\n0000";
         assert_eq!(parser.push(report), Ok(ReportProgress::Complete { messages: 0 }));
-        assert_eq!(parser.into_made(), []);
+        assert_eq!(parser.take_made(), []);
     }
 
     #[test]
