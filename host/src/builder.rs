@@ -113,7 +113,8 @@ impl GitServiceBuilder {
         self.observer(observe::Closure(observe))
     }
 
-    /// Tells an [`Observer`] of every push. By default nobody is told, and it costs nothing.
+    /// Tells an [`Observer`] of every push, for instance a [`Webhook`](crate::observe::Webhook). By
+    /// default nobody is told, and it costs nothing.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
         self

@@ -7,6 +7,7 @@ mod log;
 mod options;
 mod passwd;
 mod serve;
+mod webhook;
 
 use std::error::Error;
 

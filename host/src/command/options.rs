@@ -82,6 +82,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URL")]
     pub(crate) fallback: Option<String>,
 
+    /// Tells this server of every push, at least once, as JSON: http://HOST[:PORT][/PATH]
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook: Option<String>,
+
+    /// Signs what --webhook sends with the secret in this file, by HMAC-SHA256
+    #[arg(long, value_name = "FILE")]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
+
+    /// Where events wait for --webhook, over restarts: a directory outside of ROOT
+    #[arg(long, value_name = "DIR")]
+    pub(crate) webhook_queue: Option<PathBuf>,
+
     /// How many seconds running transfers get to finish at SIGTERM or Ctrl-C [default: 30]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) shutdown_grace: Option<u64>,
@@ -171,6 +183,9 @@ impl Options {
             user_header: self.user_header.or(file.user_header),
             trusted_proxy: list(self.trusted_proxy, file.trusted_proxy),
             fallback: self.fallback.or(file.fallback),
+            webhook: self.webhook.or(file.webhook),
+            webhook_secret_file: self.webhook_secret_file.or(file.webhook_secret_file),
+            webhook_queue: self.webhook_queue.or(file.webhook_queue),
             shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
         })
     }

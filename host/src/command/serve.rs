@@ -12,7 +12,7 @@ use http::HeaderName;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::options::{OnOff, Options, Proxy};
-use super::{Outcome, log};
+use super::{Outcome, log, webhook};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_GRACE: Duration = Duration::from_secs(30);
@@ -91,6 +91,9 @@ fn build(
     }
     if let Some(upstream) = &options.fallback {
         builder = builder.fallback(Upstream::new(upstream)?);
+    }
+    if let Some(webhook) = webhook::open(options, root)? {
+        builder = builder.observer(webhook);
     }
     match (&options.user_header, options.trusted_proxy.as_slice()) {
         (None, []) => {}
