@@ -119,6 +119,9 @@ impl FrontBuilder {
         let component = unsafe { Component::deserialize(&engine, compiled) }?;
         let front = ServicePre::new(linker.instantiate_pre(&component)?)?;
         let mut environment = vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)];
+        if let Some(bytes) = limits.request_bytes {
+            environment.push(("GITWASI_MAX_REQUEST_BYTES".to_owned(), bytes.to_string()));
+        }
         if let Some(options) = &self.engine {
             let mut tell = |name: &str, value: bool| {
                 environment.push((name.to_owned(), value.to_string()));

@@ -3,6 +3,7 @@
 mod component;
 mod doctor;
 mod init;
+mod limits;
 mod log;
 mod options;
 mod passwd;
