@@ -5,14 +5,15 @@
 
 #![allow(dead_code, reason = "each target uses one of these")]
 
-use gitwasi_wire::ObjectFormat;
 use gitwasi_wire::pkt_line::{Assembler, Decoded, PktLine, decode};
 use gitwasi_wire::receive_pack::{
-    Head, HeadError, HeadLimits, HeadParser, Progress as HeadProgress, Report,
+    Capabilities, Head, HeadError, HeadLimits, HeadParser, Progress as HeadProgress, RefUpdate,
+    Report, ReportError, ReportParser, ReportProgress,
 };
 use gitwasi_wire::upload_pack::{
     Filter, FirstLine, Progress, RequestError, RequestLimits, first_line, v0, v2,
 };
+use gitwasi_wire::{ObjectFormat, Oid};
 
 /// Sizes of the pieces that a request is also fed in. The result must be the same.
 const PIECES: [usize; 3] = [1, 3, 64];
@@ -138,6 +139,52 @@ fn report(head: &Head) {
     while !rest.is_empty() {
         rest = &rest[declared_len(rest).max(4)..];
     }
+}
+
+/// The report of a service: no panic, pieces do not matter, and what is made was asked for or
+/// follows an option.
+pub(crate) fn receive_pack_report(data: &[u8]) {
+    for side_band_64k in [false, true] {
+        let whole = read_report(data, data.len().max(1), side_band_64k);
+        for size in PIECES {
+            let pieces = read_report(data, size, side_band_64k);
+            match (&whole, &pieces) {
+                (Ok(whole), Ok(pieces)) => assert_eq!(whole, pieces, "in pieces of {size}"),
+                (Err(whole), Err(pieces)) => text(&format!("{whole}{pieces}")),
+                _ => panic!("{whole:?}, but {pieces:?} in pieces of {size}"),
+            }
+        }
+        if let Ok(Some(made)) = whole {
+            assert!(made.iter().all(|update| update.old_oid != update.new_oid));
+            let asked = |update: &RefUpdate| update.name.starts_with(b"refs/heads/");
+            let option = data.windows(7).any(|window| window == b"option ");
+            assert!(option || made.iter().all(asked));
+        }
+    }
+}
+
+/// What the report says was made; `None` if it is cut.
+fn read_report(
+    data: &[u8],
+    size: usize,
+    side_band_64k: bool,
+) -> Result<Option<Vec<RefUpdate>>, ReportError> {
+    let (zero, one) = (Oid::zero(ObjectFormat::Sha1), Oid::from_hex(&[b'1'; 40]).expect("hex"));
+    let command = |name: &str| RefUpdate {
+        old_oid: zero,
+        new_oid: one,
+        name: format!("refs/heads/{name}").into(),
+    };
+    let capabilities = Capabilities { side_band_64k, ..Capabilities::default() };
+    let commands = ["main", "side", "topic", "new"].map(command);
+    let mut parser = ReportParser::new(commands.into(), &capabilities);
+    for piece in data.chunks(size) {
+        if let ReportProgress::Complete { messages } = parser.push(piece)? {
+            assert!(messages < piece.len());
+            return Ok(Some(parser.take_made()));
+        }
+    }
+    Ok(None)
 }
 
 /// A request of version 2: no panic, pieces do not matter, and messages are harmless.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gitwasi_runtime::{Authorizer, Decision, Fallback, FrontBuilder, FrontError, Repositories};
+use gitwasi_runtime::{
+    Authorizer, Decision, Fallback, FrontBuilder, FrontError, Observer, PushEvent, Repositories,
+};
 use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError};
 use http::HeaderName;
 
@@ -11,6 +13,7 @@ use crate::authorize::{AccessPolicy, Closure, Request};
 use crate::backend::{Backend, NotAlone};
 use crate::fallback::NotFound;
 use crate::limits::Limits;
+use crate::observe;
 use crate::repositories::lookup::{Lookup, Root, RootError};
 use crate::repositories::nothing::Nothing;
 use crate::repositories::processes::Processes;
@@ -24,6 +27,7 @@ pub struct GitServiceBuilder {
     lookup: Option<Arc<dyn Lookup>>,
     authorizer: Option<Arc<dyn Authorizer>>,
     fallback: Option<Arc<dyn Fallback>>,
+    observer: Option<Arc<dyn Observer>>,
     backend: Backend,
     git: Option<PathBuf>,
     mode: Option<Mode>,
@@ -96,6 +100,23 @@ impl GitServiceBuilder {
     /// Answers what is not git's. The default is a short 404.
     pub fn fallback(mut self, fallback: impl Fallback) -> Self {
         self.fallback = Some(Arc::new(fallback));
+        self
+    }
+
+    /// Tells a closure of every push, before the pusher is told that it is done. See
+    /// [`Observer::pushed`].
+    pub fn observe<F, Fut>(self, observe: F) -> Self
+    where
+        F: Fn(PushEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.observer(observe::Closure(observe))
+    }
+
+    /// Tells an [`Observer`] of every push, for instance a [`Webhook`](crate::observe::Webhook). By
+    /// default nobody is told, and it costs nothing.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -199,6 +220,7 @@ impl GitServiceBuilder {
             engine,
             authorizer,
             fallback: self.fallback.unwrap_or_else(|| Arc::new(NotFound)),
+            observer: self.observer,
             base_path: self.base_path,
             limits: self.limits.front,
         };

@@ -30,6 +30,7 @@ mod builder;
 pub mod fallback;
 mod limits;
 pub mod listen;
+pub mod observe;
 mod repositories;
 mod service;
 
@@ -38,8 +39,8 @@ pub use builder::{BuildError, GitServiceBuilder};
 /// The whole server as one component that needs no host of ours: what `gitwasi component` writes.
 pub use gitwasi_runtime::SELF_CONTAINED as COMPONENT;
 pub use gitwasi_runtime::{
-    Access, Authorizer, Body, BodyError, BoxFuture, Decision, ErrorCode, Fallback, Principal, Push,
-    RefUpdate, Refusal, RequestContext, Service, ServiceRequest,
+    Access, Authorizer, Body, BodyError, BoxFuture, Decision, ErrorCode, Fallback, Observer,
+    Principal, Push, PushEvent, RefUpdate, Refusal, RequestContext, Service, ServiceRequest,
 };
 pub use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError, ProcessLimits};
 pub use limits::Limits;

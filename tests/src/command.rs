@@ -130,7 +130,8 @@ pub fn show(command: &Command) -> String {
 #[track_caller]
 pub fn missing(program: &OsStr, error: &std::io::Error) -> ! {
     panic!(
-        "cannot run {}: {error} (Debian packages: git curl nginx-light fcgiwrap wrk python3-venv)",
+        "cannot run {}: {error} (Debian packages: git curl nginx-light fcgiwrap openssl wrk \
+         python3-venv)",
         program.display()
     )
 }

@@ -16,7 +16,16 @@ impl Upstream {
     /// Starts a server; `handler` gets the head of the request and the connection after it.
     #[must_use]
     pub fn start(handler: impl Fn(String, Connection) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port for the upstream");
+        Self::at(([127, 0, 0, 1], 0).into(), handler)
+    }
+
+    /// Starts a server at an address.
+    #[must_use]
+    pub fn at(
+        address: SocketAddr,
+        handler: impl Fn(String, Connection) + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).expect("a port for the upstream");
         let address = listener.local_addr().expect("the upstream's port");
         let handler = Arc::new(handler);
         thread::spawn(move || {

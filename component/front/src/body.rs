@@ -89,14 +89,14 @@ impl RequestBody {
     pub(crate) fn hand_on(self, head: Vec<u8>) -> HandedOn {
         let (writer, stream) = wit_stream::new();
         let (outcome_writer, outcome) = wit_future::new(|| Err(GitError::Aborted));
-        let fault = Rc::new(Cell::new(None));
-        let noticed = Rc::clone(&fault);
+        let copied = Rc::new(Cell::new(None));
+        let noticed = Rc::clone(&copied);
         spawn_local(async move {
             let copied = copy(head, self, writer).await;
-            noticed.set(copied.err());
-            let _ = outcome_writer.write(copied.map_err(|_| GitError::Aborted)).await;
+            noticed.set(Some(copied));
+            let _ = outcome_writer.write(copied.map(drop).map_err(|_| GitError::Aborted)).await;
         });
-        HandedOn { stream, outcome, fault: Fault(fault) }
+        HandedOn { stream, outcome, fault: Fault(copied) }
     }
 
     async fn read_raw(&mut self) -> Result<Vec<u8>, BodyError> {
@@ -153,13 +153,30 @@ pub(crate) struct HandedOn {
     pub(crate) fault: Fault,
 }
 
+/// How much of a body a service has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copied {
+    /// All of it.
+    Whole,
+    /// As much as it wanted.
+    Enough,
+}
+
 /// Tells afterwards whether it was the body that made a service fail.
-pub(crate) struct Fault(Rc<Cell<Option<BodyError>>>);
+pub(crate) struct Fault(Rc<Cell<Option<Result<Copied, BodyError>>>>);
 
 impl Fault {
     /// The refusal for a service that failed with `error`: the body's fault comes first.
     pub(crate) fn refusal(&self, error: GitError) -> Refusal {
-        self.0.get().map_or_else(|| error.into(), Refusal::from)
+        match self.0.get() {
+            Some(Err(fault)) => fault.into(),
+            Some(Ok(_)) | None => error.into(),
+        }
+    }
+
+    /// Whether the service has got all of the body.
+    pub(crate) fn arrived_whole(&self) -> bool {
+        matches!(self.0.get(), Some(Ok(Copied::Whole)))
     }
 }
 
@@ -167,16 +184,15 @@ async fn copy(
     head: Vec<u8>,
     mut body: RequestBody,
     mut writer: StreamWriter<u8>,
-) -> Result<(), BodyError> {
+) -> Result<Copied, BodyError> {
     let mut chunk = head;
     loop {
         if !chunk.is_empty() && !writer.write_all(chunk).await.is_empty() {
-            // The service has read all that it wants.
-            return Ok(());
+            return Ok(Copied::Enough);
         }
         chunk = body.read().await?;
         if chunk.is_empty() {
-            return Ok(());
+            return Ok(Copied::Whole);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! It owns routes, HTTP semantics, authentication challenges and the error table, and is the only
 //! crate that knows `wasi:http`. It holds no repository: what it serves comes from the
 //! `repositories` that it imports, after the `authorizer` that it imports has allowed it; every
-//! request that is not git's goes to the `wasi:http/handler` that it imports, the fallback.
+//! request that is not git's goes to the `wasi:http/handler` that it imports, the fallback. Of
+//! pushes that have moved refs it tells the `observer`.
 //!
 //! Spec: gitprotocol-http(5), git-http-backend(1).
 
@@ -19,6 +20,7 @@ mod fetch;
 mod inflate;
 mod info_refs;
 mod name;
+mod observe;
 mod push;
 mod range;
 mod refusal;

@@ -2,7 +2,7 @@
 //!
 //! The head of the body is read and shown to the authorizer, typed, before a byte of the pack is
 //! handed on. A push that is refused there is drained and answered with a report, so that the
-//! pusher reads the reason behind each ref.
+//! pusher reads the reason behind each ref. What has moved the observer is told.
 //!
 //! Spec: gitprotocol-http(5), "Smart Service git-receive-pack"; gitprotocol-pack(5), "Pushing Data
 //! To a Server".
@@ -18,6 +18,7 @@ use crate::body::{BodyError, RequestBody};
 use crate::config::Config;
 use crate::info_refs::protocol_version;
 use crate::name::RepositoryName;
+use crate::observe::Observation;
 use crate::refusal::Refusal;
 use crate::respond::{self, NO_CACHE};
 
@@ -44,13 +45,24 @@ pub(crate) async fn answer(
         body.drain().await?;
         return Ok(respond::bytes(200, &headers, report(&head, &reasons)?));
     }
+    let observation = Observation::begin(&authorized, head);
     let body = body.hand_on(read);
     let response = authorized
         .repository
         .receive_pack(version, authorized.requester, body.stream, body.outcome)
-        .await
-        .map_err(|error| body.fault.refusal(error))?;
-    Ok(respond::stream(200, &headers, response))
+        .await;
+    match (response, observation) {
+        (Ok(response), Some(observation)) => {
+            Ok(respond::stream(200, &headers, observation.watch(response, body.fault)))
+        }
+        (Ok(response), None) => Ok(respond::stream(200, &headers, response)),
+        (Err(error), observation) => {
+            if let Some(observation) = observation {
+                observation.unanswered(&error, &body.fault);
+            }
+            Err(body.fault.refusal(error))
+        }
+    }
 }
 
 /// Reads up to the end of the head. Returns it, and all bytes that were read.

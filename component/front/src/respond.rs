@@ -18,12 +18,18 @@ pub(crate) const NO_CACHE: [(&str, &str); 3] = [
     ("cache-control", "no-cache, max-age=0, must-revalidate"),
 ];
 
-/// A response that streams `body`.
+/// A response that streams `contents`, whose end is `outcome`'s.
 ///
-/// The transfer ends well only if the body's outcome is a success; this instance keeps a task
+/// The transfer ends well only if the outcome is a success; this instance keeps a task
 /// until then, so that it cannot be disposed of in the middle of the body.
-pub(crate) fn stream(status: u16, headers: &[(&str, &str)], body: Body) -> Response {
-    let (contents, outcome) = body;
+pub(crate) fn stream<O>(
+    status: u16,
+    headers: &[(&str, &str)],
+    (contents, outcome): (StreamReader<u8>, O),
+) -> Response
+where
+    O: IntoFuture<Output = Result<(), GitError>> + 'static,
+{
     let (trailers, trailers_reader) = wit_future::new(incomplete);
     spawn_local(async move {
         let ended = outcome.await.map(|()| None).map_err(|_| ErrorCode::HttpResponseIncomplete);

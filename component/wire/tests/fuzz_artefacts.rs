@@ -78,6 +78,11 @@ fn receive_pack_head() {
 }
 
 #[test]
+fn receive_pack_report() {
+    replay("receive_pack_report", entry::receive_pack_report);
+}
+
+#[test]
 fn v2_request() {
     replay("v2_request", entry::v2_request);
 }

@@ -8,11 +8,13 @@ wasmtime::component::bindgen!({
     imports: {
         "gitwasi:git/repositories.[method]repository.settings": trappable,
         "gitwasi:git/repositories.[method]file.attributes": trappable,
+        "gitwasi:git/observer.interested": trappable,
         default: async | store | trappable,
     },
     with: {
         "wasi:cli": wasmtime_wasi::p3::bindings::cli,
         "wasi:clocks": wasmtime_wasi::p3::bindings::clocks,
+        "wasi:random": wasmtime_wasi::p3::bindings::random,
         "wasi:http/types": wasmtime_wasi_http::p3::bindings::http::types,
         "gitwasi:git/repositories.repository": crate::lend::OpenRepository,
         "gitwasi:git/repositories.file": crate::lend::OpenFile,

@@ -11,6 +11,7 @@ type Error = Box<dyn std::error::Error>;
 const TYPES: &str = "gitwasi:git/types@0.1.0";
 const REPOSITORIES: &str = "gitwasi:git/repositories@0.1.0";
 const AUTHORIZER: &str = "gitwasi:git/authorizer@0.1.0";
+const OBSERVER: &str = "gitwasi:git/observer@0.1.0";
 const HANDLER: &str = "wasi:http/handler@0.3.0";
 
 /// The components, as they were built.
@@ -20,8 +21,8 @@ pub(crate) struct Parts {
     pub(crate) defaults: Vec<u8>,
 }
 
-/// The front with the engine behind it: the authorizer, the fallback, and the `repositories` that
-/// are next in line stay open.
+/// The front with the engine behind it: the authorizer, the observer, the fallback, and the
+/// `repositories` that are next in line stay open.
 pub(crate) fn with_engine(parts: &Parts) -> Result<Vec<u8>, Error> {
     let mut graph = Graph::default();
     let engine = graph.instantiate("gitwasi:repositories", &parts.repositories)?;
@@ -41,6 +42,7 @@ pub(crate) fn self_contained(parts: &Parts) -> Result<Vec<u8>, Error> {
     graph.fill(front, TYPES, defaults)?;
     graph.fill(front, REPOSITORIES, engine)?;
     graph.fill(front, AUTHORIZER, defaults)?;
+    graph.fill(front, OBSERVER, defaults)?;
     graph.fill(front, HANDLER, defaults)?;
     graph.finish(front)
 }

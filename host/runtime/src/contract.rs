@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
@@ -318,6 +318,37 @@ pub struct Push {
     pub push_options: Vec<Vec<u8>>,
     /// All or nothing.
     pub atomic: bool,
+}
+
+/// `observer`: is told of pushes.
+pub trait Observer: Send + Sync + 'static {
+    /// Tells of a push, before the pusher is told.
+    ///
+    /// The push waits for this, but not for longer than ten seconds, and does not fail with it: an
+    /// error is logged.
+    fn pushed(&self, event: PushEvent) -> BoxFuture<'_, Result<(), ErrorCode>>;
+}
+
+/// `observer.push-event`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushEvent {
+    /// Names this event and no other.
+    pub id: String,
+    /// The repository's name, as the pusher's URL has it.
+    pub repository: String,
+    /// Who pushed, if somebody was verified.
+    pub principal: Option<Principal>,
+    /// Where the push came from, if that is known.
+    pub address: Option<String>,
+    /// What was made, in the client's order; never none.
+    pub ref_updates: Vec<RefUpdate>,
+    /// In the client's order.
+    pub push_options: Vec<Vec<u8>>,
+    /// Whether the service has reported the ref updates as made. If not, they are those that were
+    /// asked for.
+    pub confirmed: bool,
+    /// When the push was answered.
+    pub time: SystemTime,
 }
 
 /// `wasi:http/handler` as the front imports it: answers what is not git's.

@@ -1,6 +1,8 @@
 //! Between the generated types and those of [`crate::contract`], which say the same.
 
-use crate::bindings::gitwasi::git::{authorizer, repositories, types};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::bindings::gitwasi::git::{authorizer, observer, repositories, types};
 use crate::contract as native;
 
 /// Maps enumerations case by case.
@@ -121,19 +123,36 @@ pub(crate) fn decision(decision: native::Decision, peer: &str) -> authorizer::De
     }
 }
 
+impl From<types::RefUpdate> for native::RefUpdate {
+    fn from(update: types::RefUpdate) -> Self {
+        Self { name: update.name, old_oid: update.old_oid, new_oid: update.new_oid }
+    }
+}
+
 impl From<authorizer::Push> for native::Push {
     fn from(push: authorizer::Push) -> Self {
-        let ref_updates = push.ref_updates.into_iter().map(|update| native::RefUpdate {
-            name: update.name,
-            old_oid: update.old_oid,
-            new_oid: update.new_oid,
-        });
         Self {
             repository: push.repository,
             principal: push.requester.principal.map(Into::into),
-            ref_updates: ref_updates.collect(),
+            ref_updates: push.ref_updates.into_iter().map(Into::into).collect(),
             push_options: push.push_options,
             atomic: push.atomic,
+        }
+    }
+}
+
+impl From<observer::PushEvent> for native::PushEvent {
+    fn from(event: observer::PushEvent) -> Self {
+        let time = UNIX_EPOCH.checked_add(Duration::from_millis(event.time));
+        Self {
+            id: event.id,
+            repository: event.repository,
+            principal: event.requester.principal.map(Into::into),
+            address: event.requester.address,
+            ref_updates: event.ref_updates.into_iter().map(Into::into).collect(),
+            push_options: event.push_options,
+            confirmed: event.confirmed,
+            time: time.unwrap_or(UNIX_EPOCH),
         }
     }
 }

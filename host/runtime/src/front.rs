@@ -14,10 +14,10 @@ use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::bindings::gitwasi::git::{authorizer, repositories, types};
+use crate::bindings::gitwasi::git::{authorizer, observer, repositories, types};
 use crate::bindings::wasi::http::handler;
 use crate::body::{Activity, Body, Incoming, Outgoing, full};
-use crate::contract::{Authorizer, Fallback, Repositories, RequestContext};
+use crate::contract::{Authorizer, Fallback, Observer, Repositories, RequestContext};
 use crate::engine;
 use crate::lanes::Lanes;
 use crate::lend::Lend;
@@ -55,6 +55,8 @@ pub struct FrontBuilder {
     pub authorizer: Arc<dyn Authorizer>,
     /// Answers what is not git's.
     pub fallback: Arc<dyn Fallback>,
+    /// Is told of pushes, if anybody is. If not, responses to pushes are passed on unread.
+    pub observer: Option<Arc<dyn Observer>>,
     /// The prefix under which git is served, for instance `/git`; empty for none.
     pub base_path: String,
     /// The bounds.
@@ -106,6 +108,7 @@ impl FrontBuilder {
         types::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         repositories::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         authorizer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
+        observer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         handler::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         let compiled = match &self.engine {
             Some(_) => FRONT_WITH_ENGINE,
@@ -116,6 +119,9 @@ impl FrontBuilder {
         let component = unsafe { Component::deserialize(&engine, compiled) }?;
         let front = ServicePre::new(linker.instantiate_pre(&component)?)?;
         let mut environment = vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)];
+        if let Some(bytes) = limits.request_bytes {
+            environment.push(("GITWASI_MAX_REQUEST_BYTES".to_owned(), bytes.to_string()));
+        }
         if let Some(options) = &self.engine {
             let mut tell = |name: &str, value: bool| {
                 environment.push((name.to_owned(), value.to_string()));
@@ -130,6 +136,7 @@ impl FrontBuilder {
                 repositories: self.repositories,
                 authorizer: self.authorizer,
                 fallback: self.fallback,
+                observer: self.observer,
             },
             environment,
             files: self.engine,

@@ -15,7 +15,7 @@ use wasmtime_wasi_http::p3::bindings::http::types::{
     ErrorCode as HttpErrorCode, Request, Response,
 };
 
-use crate::bindings::gitwasi::git::{authorizer, repositories, types};
+use crate::bindings::gitwasi::git::{authorizer, observer, repositories, types};
 use crate::bindings::wasi::http::handler;
 use crate::body::{Body, BodyError, Observed};
 use crate::contract::{ErrorCode, File, Repository};
@@ -43,6 +43,12 @@ impl types::Host for State {}
 impl repositories::Host for State {}
 impl authorizer::Host for State {}
 impl handler::Host for State {}
+
+impl observer::Host for State {
+    fn interested(&mut self) -> Result<bool> {
+        Ok(self.sockets.observer.is_some())
+    }
+}
 
 impl repositories::HostRepository for State {
     fn settings(&mut self, this: Resource<OpenRepository>) -> Result<repositories::Settings> {
@@ -178,6 +184,19 @@ impl authorizer::HostWithStore<State> for Lend {
         let (current, authorizer) = current(store, |state| state.sockets.authorizer.clone())?;
         let reasons = authorizer.authorize_ref_updates(&current.context, push.into()).await;
         Ok(reasons.map_err(|error| logged(&current, error)))
+    }
+}
+
+impl observer::HostWithStore<State> for Lend {
+    /// A push may tell of itself when its request has been answered and is known no more.
+    async fn pushed(
+        store: &Store,
+        event: observer::PushEvent,
+    ) -> Result<Result<(), types::ErrorCode>> {
+        let observer = store.with(|mut store| store.get().sockets.observer.clone());
+        let Some(observer) = observer else { return Ok(Ok(())) };
+        // The guest logs an error, whoever its observer is.
+        Ok(observer.pushed(event.into()).await.map_err(Into::into))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! This is the only crate that knows wasmtime. What it lends comes in as the traits of
 //! [`contract`], which speak plain Rust and are what `wit/` says in WIT: [`Repositories`],
-//! [`Authorizer`], [`Fallback`]. What goes out is [`Front`]: a request in, a response out, each
+//! [`Authorizer`], [`Fallback`], [`Observer`]. What goes out is [`Front`]: a request in, a response out, each
 //! handled in a wasm instance that is reused for requests of the same front and for nobody else's.
 //!
 //! Two promises are kept here and nowhere else: a response never ends short and looks whole
@@ -26,8 +26,8 @@ mod stream;
 pub use body::{Body, BodyError};
 pub use contract::{
     Access, Authorizer, BoxFuture, Decision, DumbFile, ErrorCode, Fallback, File, FileAttributes,
-    Principal, ProtocolVersion, Push, RefUpdate, Refusal, Repositories, Repository, RequestContext,
-    Service, ServiceRequest, Setting, Settings,
+    Observer, Principal, ProtocolVersion, Push, PushEvent, RefUpdate, Refusal, Repositories,
+    Repository, RequestContext, Service, ServiceRequest, Setting, Settings,
 };
 pub use front::{EngineOptions, Front, FrontBuilder, FrontError, SELF_CONTAINED};
 pub use limits::Limits;

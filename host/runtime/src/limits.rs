@@ -21,6 +21,9 @@ pub struct Limits {
     pub instance_idle: Duration,
     /// The linear memory of one instance, in bytes. A guest that wants more traps.
     pub instance_memory: usize,
+    /// The most bytes of one request's body, of a push for instance, after decompression; none for
+    /// no limit. A larger one is refused with 413, or ended if its service has begun.
+    pub request_bytes: Option<u64>,
     /// How long a request may make no progress at all: no byte from the client, none from a
     /// service. Then it ends with an error.
     pub stall: Duration,
@@ -35,6 +38,7 @@ impl Default for Limits {
             instance_requests: 4096,
             instance_idle: Duration::from_secs(30),
             instance_memory: 256 << 20,
+            request_bytes: None,
             stall: Duration::from_secs(300),
         }
     }

@@ -12,17 +12,18 @@ use wasmtime_wasi_http::{
 };
 
 use crate::body::Activity;
-use crate::contract::{Authorizer, Fallback, Repositories, RequestContext};
+use crate::contract::{Authorizer, Fallback, Observer, Repositories, RequestContext};
 use crate::front::EngineOptions;
 use crate::guest_log::GuestLog;
 use crate::pool::Pool;
 
-/// The three sockets of the front.
+/// The sockets of the front.
 #[derive(Clone)]
 pub(crate) struct Sockets {
     pub(crate) repositories: Arc<dyn Repositories>,
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) fallback: Arc<dyn Fallback>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// A request that an instance is working on.

@@ -3,10 +3,12 @@
 mod component;
 mod doctor;
 mod init;
+mod limits;
 mod log;
 mod options;
 mod passwd;
 mod serve;
+mod webhook;
 
 use std::error::Error;
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use super::limits::{Connections, LimitOptions, Processes, RequestBytes, Requests};
+
 /// What the server is told. Everything is optional, so that the file can fill in what the command
 /// line leaves open.
 #[derive(Debug, Default, Args, Deserialize)]
@@ -81,6 +83,40 @@ pub(crate) struct Options {
     /// Sends what is not git's to this server: http://HOST:PORT
     #[arg(long, value_name = "URL")]
     pub(crate) fallback: Option<String>,
+
+    /// Tells this server of every push, at least once, as JSON: http://HOST[:PORT][/PATH]
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook: Option<String>,
+
+    /// Signs what --webhook sends with the secret in this file, by HMAC-SHA256
+    #[arg(long, value_name = "FILE")]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
+
+    /// Where events wait for --webhook, over restarts: a directory outside of ROOT
+    #[arg(long, value_name = "DIR")]
+    pub(crate) webhook_queue: Option<PathBuf>,
+
+    /// Requests in flight at once; one more is answered with 503 [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_requests: Option<Requests>,
+
+    /// The most bytes of one request's body, of a push for instance, after decompression; a larger
+    /// one is answered with 413 [default: no limit]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_request_bytes: Option<RequestBytes>,
+
+    /// Connections at once; one more waits [default: 4096]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections: Option<Connections>,
+
+    /// git processes at once; a request waits half a minute for one [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_processes: Option<Processes>,
+
+    /// All limits, in the file only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub(crate) limits: LimitOptions,
 
     /// How many seconds running transfers get to finish at SIGTERM or Ctrl-C [default: 30]
     #[arg(long, value_name = "SECONDS")]
@@ -171,6 +207,14 @@ impl Options {
             user_header: self.user_header.or(file.user_header),
             trusted_proxy: list(self.trusted_proxy, file.trusted_proxy),
             fallback: self.fallback.or(file.fallback),
+            webhook: self.webhook.or(file.webhook),
+            webhook_secret_file: self.webhook_secret_file.or(file.webhook_secret_file),
+            webhook_queue: self.webhook_queue.or(file.webhook_queue),
+            max_requests: self.max_requests.or(file.max_requests),
+            max_request_bytes: self.max_request_bytes.or(file.max_request_bytes),
+            max_connections: self.max_connections.or(file.max_connections),
+            max_processes: self.max_processes.or(file.max_processes),
+            limits: file.limits,
             shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
         })
     }

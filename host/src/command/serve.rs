@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use gitwasi::authorize::AccessPolicy;
 use gitwasi::fallback::Upstream;
-use gitwasi::listen::{Address, ConnectionLimits, Listener};
-use gitwasi::{GitService, Limits, Root};
+use gitwasi::listen::{Address, Listener};
+use gitwasi::{GitService, Root};
 use http::HeaderName;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::options::{OnOff, Options, Proxy};
-use super::{Outcome, log};
+use super::{Outcome, log, webhook};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_GRACE: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ async fn serve(options: Options) -> Outcome {
     // Signals are caught before the address is told: whoever reads it may send one.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let listener = Listener::bind(&addresses, ConnectionLimits::default()).await?;
+    let listener = Listener::bind(&addresses, options.limits().connection()).await?;
     announce(&options, &root, &base_path, &listener)?;
     let (asked, shutdown) = tokio::sync::oneshot::channel();
     let mut told = async move || {
@@ -65,7 +65,7 @@ fn build(
     root: &Root,
     base_path: &str,
 ) -> Result<GitService, Box<dyn std::error::Error>> {
-    let limits = Limits::default();
+    let limits = options.limits().service();
     let access = match &options.access_file {
         Some(file) => AccessPolicy::open(file, options.allow_push, limits.hashings)?,
         None => AccessPolicy::defaults(options.allow_push, limits.hashings)?,
@@ -91,6 +91,9 @@ fn build(
     }
     if let Some(upstream) = &options.fallback {
         builder = builder.fallback(Upstream::new(upstream)?);
+    }
+    if let Some(webhook) = webhook::open(options, root)? {
+        builder = builder.observer(webhook);
     }
     match (&options.user_header, options.trusted_proxy.as_slice()) {
         (None, []) => {}

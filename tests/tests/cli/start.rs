@@ -139,6 +139,47 @@ fn unreadable_access_file_is_one_line() {
 }
 
 #[test]
+fn web_hook_that_cannot_work_is_one_line() {
+    let world = World::default();
+    let root = world.root().to_str().unwrap();
+    let (outside, inside) = (world.beside("queue"), world.root().join("sub/queue"));
+    let (outside, inside) = (outside.to_str().unwrap(), inside.to_str().unwrap());
+    let (none, empty) = (world.beside("none"), world.beside("empty"));
+    std::fs::write(&empty, "\n").unwrap();
+    let (none, empty) = (none.to_str().unwrap(), empty.to_str().unwrap());
+    let http = "http://127.0.0.1:9/";
+    for (options, says) in [
+        (vec!["--webhook", http], "--webhook-queue"),
+        (vec!["--webhook-queue", outside], "--webhook"),
+        (vec!["--webhook-secret-file", empty], "--webhook"),
+        (vec!["--webhook", http, "--webhook-queue", inside], "served root"),
+        (vec!["--webhook", "https://127.0.0.1/", "--webhook-queue", outside], "https://127.0.0.1/"),
+        (vec!["--webhook", "http://a:b@host/", "--webhook-queue", outside], "credentials"),
+        (vec!["--webhook", http, "--webhook-queue", "/dev/null/x"], "/dev/null/x"),
+        (vec!["--webhook", http, "--webhook-queue", outside, "--webhook-secret-file", none], none),
+        (
+            vec!["--webhook", http, "--webhook-queue", outside, "--webhook-secret-file", empty],
+            "empty",
+        ),
+    ] {
+        let outcome = gitwasi([root, "--listen", "127.0.0.1:0"].into_iter().chain(options), "");
+        assert_one_line(&outcome, &[says]);
+    }
+    assert!(!world.root().join("sub").exists());
+}
+
+#[test]
+fn queue_of_another_server_is_one_line() {
+    let world = World::default();
+    let queue = world.beside("queue");
+    let options = ["--webhook", "http://127.0.0.1:9/", "--webhook-queue", queue.to_str().unwrap()];
+    let _server = world.serve_gitwasi(&Setup::default().arguments(options));
+    let root = world.root().to_str().unwrap();
+    let outcome = gitwasi([root, "--listen", "127.0.0.1:0"].into_iter().chain(options), "");
+    assert_one_line(&outcome, &["another process", queue.to_str().unwrap()]);
+}
+
+#[test]
 fn nonsense_arguments_exit_with_2() {
     for arguments in [
         vec!["--no-such-flag"],

@@ -50,6 +50,7 @@ impl Stub {
             repositories: Arc::new(Open(Arc::clone(&service))),
             authorizer: Arc::new(Everybody),
             fallback: Arc::new(Teapot),
+            observer: None,
             base_path: String::new(),
             limits,
         };

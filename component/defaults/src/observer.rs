@@ -1,0 +1,15 @@
+//! `observer`: nobody.
+
+use crate::Defaults;
+use crate::bindings::exports::gitwasi::git::observer::{Guest, PushEvent};
+use crate::bindings::exports::gitwasi::git::types::ErrorCode;
+
+impl Guest for Defaults {
+    fn interested() -> bool {
+        false
+    }
+
+    async fn pushed(_event: PushEvent) -> Result<(), ErrorCode> {
+        Ok(())
+    }
+}
