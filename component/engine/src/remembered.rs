@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::storage::{DirEntry, Stat, Storage, look};
+use crate::storage::{DirEntry, Kind, Stat, Storage, look};
 use crate::{Engine, Result};
 
 /// Nanoseconds after which times tell whether something changed. FAT counts in two seconds;
@@ -67,7 +67,8 @@ impl<S: Storage> Engine<S> {
 
     /// As [`Engine::read_small`], for a file that is read again and again.
     pub(crate) async fn recall_file(&self, path: &str) -> Result<Option<Rc<Vec<u8>>>> {
-        let Some(stat) = self.look(path).await? else { return Ok(None) };
+        let stat = self.look(path).await?.filter(|stat| stat.kind != Kind::Directory);
+        let Some(stat) = stat else { return Ok(None) };
         if let Some(content) = self.files.find(path, &stat) {
             return Ok(Some(content));
         }

@@ -25,6 +25,8 @@ pub(super) struct PackDirectory<S: Storage> {
     /// The object directory's path.
     path: String,
     stat: Option<Stat>,
+    /// Whether a change since then would show in that.
+    settled: bool,
     graph: OnceCell<Option<CommitGraph<S>>>,
     pub(super) packs: Vec<Rc<Pack<S>>>,
     pub(super) multi: Option<Rc<MultiPackIndex<S>>>,
@@ -50,7 +52,7 @@ impl<S: Storage> Engine<S> {
 
 impl<S: Storage> PackDirectory<S> {
     /// The packs below `directory`, an object directory: as they were listed before if nothing
-    /// has changed since. With `again` it is listed in any case.
+    /// has changed since. With `again` it is listed even if a look cannot tell.
     ///
     /// # Limits
     /// [`crate::Limits::packs`], [`crate::Limits::directory_entries`],
@@ -68,7 +70,7 @@ impl<S: Storage> PackDirectory<S> {
         let known = engine.pack_directories.borrow().0.get(directory).cloned();
         if let Some(known) = &known
             && known.stat == stat
-            && !again
+            && (known.settled || !again)
         {
             return Ok(Rc::clone(known));
         }
@@ -100,6 +102,7 @@ impl<S: Storage> PackDirectory<S> {
         stat: Option<Stat>,
         known: Option<Rc<Self>>,
     ) -> Result<Self> {
+        let settled = stat.as_ref().is_none_or(|stat| engine.is_settled(stat));
         let entries = match engine.storage.entries(path, engine.limits.directory_entries).await {
             Ok(entries) => entries,
             Err(error) if error.is_absent() => Vec::new(),
@@ -144,6 +147,6 @@ impl<S: Storage> PackDirectory<S> {
             }
         }
         let path = path.trim_end_matches("/pack").to_owned();
-        Ok(Self { path, stat, graph: OnceCell::new(), packs, multi })
+        Ok(Self { path, stat, settled, graph: OnceCell::new(), packs, multi })
     }
 }

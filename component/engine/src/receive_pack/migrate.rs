@@ -2,8 +2,8 @@
 //!
 //! Files get a second name and keep the first one until the quarantine is removed; what is in
 //! memory is written under a name of the push's own, flushed and renamed. What is there already is
-//! the same object; it is replaced only when it is so old that a `git prune` that is under way may
-//! take it for garbage. A pack counts from the moment its index is there, so that comes last.
+//! the same object; a file is replaced by another only when it is so old that a `git prune` that is
+//! under way may take it for garbage. A pack counts from the moment its index is there, so that comes last.
 
 use std::collections::BTreeSet;
 
@@ -53,10 +53,6 @@ async fn write_held<S: WriteStorage>(
             let hex = oid.to_string();
             let directory = format!("{objects}/{}", &hex[..2]);
             let to = format!("{directory}/{}", &hex[2..]);
-            if is_there(storage, &to).await? {
-                touched.insert(directory);
-                continue;
-            }
             let from = format!("{}.obj-{number}", quarantine.path());
             let file = storage.create_new(&from).await?;
             written.push((from, directory, to));
@@ -81,15 +77,6 @@ async fn write_held<S: WriteStorage>(
         _ = storage.remove_file(&from).await;
     }
     done
-}
-
-/// Whether an object is there, and no prune takes it away.
-async fn is_there<S: WriteStorage>(storage: &S, path: &str) -> Result<bool, StorageError> {
-    match storage.look(path).await {
-        Ok(stat) => Ok(storage.wall_clock().saturating_sub(stat.modified) < OLD),
-        Err(StorageError::NotFound) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// Moves a file to its place; whether its directory had to be made.

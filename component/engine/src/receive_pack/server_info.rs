@@ -3,9 +3,9 @@
 //!
 //! Spec: git-update-server-info(1)
 
-use crate::storage::{StorageFile, WriteStorage};
-use crate::transaction::replace_file;
-use crate::{Error, Repository, Result, hex};
+use crate::refs::{PeeledHex, RefLine};
+use crate::storage::{StorageFile, StorageWriter as _, WriteStorage};
+use crate::{Repository, Result};
 
 /// Writes both files anew, as far as they are there; in any case with `always`.
 pub(super) async fn update<S: WriteStorage>(
@@ -36,7 +36,11 @@ pub(super) async fn update<S: WriteStorage>(
                 continue;
             }
         }
-        replace_file(storage, scratch, &path, content).await?;
+        // Not flushed, as git does not: it can be made again.
+        let new = format!("{scratch}.info");
+        let file = storage.create_new(&new).await?;
+        file.write_at(0, content).await?;
+        storage.rename(&new, &path).await?;
     }
     Ok(())
 }
@@ -44,25 +48,24 @@ pub(super) async fn update<S: WriteStorage>(
 async fn refs<S: WriteStorage>(repository: &Repository<S>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut refs = repository.refs(&[]).await?;
-    while let Some(found) = refs.next().await? {
-        if found.oid.is_zero() {
-            continue;
+    let mut write = |found: RefLine<'_>| {
+        if found.hex().iter().all(|digit| *digit == b'0') {
+            return Ok(());
         }
-        let peeled = match repository.odb().peel(&found.oid).await {
-            Err(Error::Corrupt(_)) => None,
-            peeled => peeled?,
-        };
-        hex::append(&found.oid, &mut out);
-        out.push(b'\t');
-        out.extend_from_slice(&found.name);
-        out.push(b'\n');
-        if let Some(peeled) = peeled {
-            hex::append(&peeled, &mut out);
+        let mut line = |hex: &[u8], suffix: &[u8]| {
+            out.extend_from_slice(hex);
             out.push(b'\t');
-            out.extend_from_slice(&found.name);
-            out.extend_from_slice(b"^{}\n");
+            out.extend_from_slice(found.name());
+            out.extend_from_slice(suffix);
+            out.push(b'\n');
+        };
+        line(found.hex(), b"");
+        if let PeeledHex::To(peeled) = found.peeled {
+            line(peeled, b"^{}");
         }
-    }
+        Ok(())
+    };
+    while refs.lines(true, &mut write).await? {}
     Ok(out)
 }
 

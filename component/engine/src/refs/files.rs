@@ -23,7 +23,8 @@ pub(super) struct FilesIter<S: Storage> {
 impl<S: Storage> FilesIter<S> {
     pub(super) async fn new(repository: &Repository<S>, selector: &Selector) -> Result<Self> {
         // Loose refs first: what `git pack-refs` moves meanwhile is then in packed-refs.
-        let names = loose::names(repository, |name| selector.may_take(name)).await?;
+        let wanted = |name: &str| selector.may_take(name);
+        let names = loose::names(repository, selector.directories(), wanted).await?;
         let packed = match PackedRefs::open(repository).await? {
             Some(packed) => {
                 let offset = packed.seek(selector.first()).await?;

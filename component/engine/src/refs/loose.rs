@@ -29,17 +29,20 @@ pub(super) async fn read<S: Storage>(repository: &Repository<S>, name: &BStr) ->
     Ok(parse(&content, repository.object_format().hex_len()).map_or(Loose::Broken, Loose::Target))
 }
 
-/// Lists the names of the refs below `refs/` that have files, in order.
+/// Lists the names of the refs below `directories` that have files, in order.
 ///
 /// # Limits
 /// [`crate::Limits::refs`], [`crate::Limits::ref_depth`].
 pub(super) async fn names<S: Storage>(
     repository: &Repository<S>,
+    directories: Vec<String>,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<BString>> {
     let limits = &repository.engine.limits;
     let mut names = Vec::new();
-    let mut directories = vec![("refs".to_owned(), 0)];
+    let depth = |directory: &String| directory.matches('/').count();
+    let mut directories: Vec<(String, usize)> =
+        directories.into_iter().map(|directory| (directory.clone(), depth(&directory))).collect();
     while let Some((directory, depth)) = directories.pop() {
         let path = repository.file(&directory);
         let entries = repository.engine.recall_entries(&path, limits.refs).await?;

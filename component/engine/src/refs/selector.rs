@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice as _};
 
 /// Which refs to list.
 #[derive(Debug, Default)]
@@ -72,6 +72,35 @@ impl Selector {
             }
         }
         self.hidden = hidden;
+    }
+
+    /// The directories below which everything is that may be taken, none within another.
+    pub(super) fn directories(&self) -> Vec<String> {
+        let all = || vec!["refs".to_owned()];
+        if self.prefixes.is_empty() {
+            return all();
+        }
+        let mut directories: Vec<&str> = Vec::new();
+        for prefix in &self.prefixes {
+            if b"refs/".starts_with(prefix) {
+                return all();
+            }
+            // What is no UTF-8 has no file here.
+            if let Some((directory, _)) = prefix.to_str().ok().and_then(|it| it.rsplit_once('/'))
+                && directory.split('/').next() == Some("refs")
+            {
+                directories.push(directory);
+            }
+        }
+        directories.sort_unstable();
+        directories.dedup();
+        let within = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let outermost = directories
+            .iter()
+            .filter(|inner| !directories.iter().any(|outer| within(inner, outer)));
+        outermost.map(|directory| (*directory).to_owned()).collect()
     }
 
     /// The least name that is asked for.
@@ -194,5 +223,25 @@ mod tests {
         selector.hide(&list(&["refs/a/b", "!refs/a"]));
         assert_eq!(selector.judge(b"refs/a/b/c"), Judgement::Take);
         assert!(selector.may_take("refs/a/b/"));
+    }
+
+    #[test]
+    fn directories_hold_all_that_is_asked_for_once() {
+        let directories = |prefixes: &[&str]| {
+            let prefixes: Vec<BString> = prefixes.iter().map(|prefix| (*prefix).into()).collect();
+            Selector::new(&prefixes).directories()
+        };
+        assert_eq!(directories(&[]), ["refs"]);
+        assert_eq!(directories(&["HEAD", "re"]), ["refs"]);
+        assert_eq!(
+            directories(&["HEAD", "refs/heads/", "refs/tags/v"]),
+            ["refs/heads", "refs/tags"]
+        );
+        assert_eq!(directories(&["refs/heads/a/b/", "refs/heads/a0"]), ["refs/heads"]);
+        assert_eq!(
+            directories(&["refs/heads/a/", "refs/heads-x/"]),
+            ["refs/heads-x", "refs/heads/a"]
+        );
+        assert!(directories(&["HEAD", "refsx/y"]).is_empty());
     }
 }
