@@ -34,6 +34,13 @@ impl CpuMeter {
         Some(meter)
     }
 
+    /// Returns the bytes of private memory that all processes have now.
+    #[must_use]
+    pub fn private_memory(&self) -> u64 {
+        let pids = fs::read_to_string(self.directory.join("cgroup.procs")).unwrap_or_default();
+        pids.lines().filter_map(private_memory).sum()
+    }
+
     /// Returns the time used since the start.
     ///
     /// Spec: Linux `Documentation/admin-guide/cgroup-v2.rst`, "cpu.stat".
@@ -46,6 +53,17 @@ impl CpuMeter {
         let usage = statistics.lines().find_map(|line| line.strip_prefix("usage_usec "));
         Duration::from_micros(usage.and_then(|usage| usage.parse().ok()).expect("usage_usec"))
     }
+}
+
+/// Bytes of private memory of a process; none when it is gone.
+fn private_memory(pid: &str) -> Option<u64> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let private =
+        maps.lines().filter_map(|line| line.strip_prefix("Private_")).filter_map(|line| {
+            let figure = line.split_ascii_whitespace().nth(1)?;
+            figure.parse::<u64>().ok()
+        });
+    Some(private.sum::<u64>() * 1024)
 }
 
 impl Drop for CpuMeter {

@@ -156,13 +156,14 @@ impl Repository {
         self.git.run(["pack-refs", "--all"]);
     }
 
-    /// Adds `commits` commits to `main`; each brings a blob, two trees and itself: four objects.
+    /// Adds `commits` commits to `main`, a minute apart; each brings a blob, two trees and itself:
+    /// four objects.
     #[track_caller]
     pub fn add_history(&self, commits: usize) {
         let mut random = Random::new(1);
         let mut stream = String::new();
         for n in 0..commits {
-            stream.push_str(&commit_head("refs/heads/main", &format!("change {n}")));
+            stream.push_str(&dated_commit_head("refs/heads/main", &format!("change {n}"), n));
             let mut content = String::new();
             for line in 0..40 {
                 let _ = writeln!(content, "line {line}: {:x}", random.number() >> 40);
@@ -208,16 +209,28 @@ impl Repository {
     /// Writes the body of a push that creates `name` at `revision`, its pack included.
     #[track_caller]
     pub fn write_push(&self, revision: &str, name: &str, to: &Path) {
+        self.write_push_of(&format!("{}\n", self.oid(revision)), revision, name, to);
+    }
+
+    /// Writes the body of a push that creates `name` at `revision` to a server that has `base`.
+    #[track_caller]
+    pub fn write_thin_push(&self, revision: &str, base: &str, name: &str, to: &Path) {
+        let revisions = format!("{}\n^{}\n", self.oid(revision), self.oid(base));
+        self.write_push_of(&revisions, revision, name, to);
+    }
+
+    #[track_caller]
+    fn write_push_of(&self, revisions: &str, revision: &str, name: &str, to: &Path) {
         let oid = self.oid(revision);
         let zero = "0".repeat(oid.len());
         let line = pkt_line(&format!("{zero} {oid} {name}\0report-status"));
         let mut file = File::create(to).expect("a file for the push");
         file.write_all(format!("{line}0000").as_bytes()).expect("the head of the push");
         let mut pack = self.git.command();
-        pack.args(["pack-objects", "--revs", "--stdout", "-q"]);
+        pack.args(["pack-objects", "--revs", "--thin", "--stdout", "-q"]);
         pack.stdin(Stdio::piped()).stdout(file);
         let child = pack.spawn().expect("git-pack-objects");
-        let outcome = command::finish(child, oid.as_bytes(), command::show(&pack));
+        let outcome = command::finish(child, revisions.as_bytes(), command::show(&pack));
         let _ = outcome.succeeded();
     }
 
@@ -245,6 +258,14 @@ const WHO: &str = "A U Thor <author@example.com>";
 
 fn commit_head(name: &str, message: &str) -> String {
     marked_commit_head(name, message, None)
+}
+
+/// As [`commit_head`], `minutes` later: what a walk by dates costs depends on them.
+fn dated_commit_head(name: &str, message: &str, minutes: usize) -> String {
+    let (seconds, zone) = git::DATE.split_once(' ').expect("a date");
+    let seconds = seconds.parse::<usize>().expect("seconds") + minutes * 60;
+    let length = message.len();
+    format!("commit {name}\ncommitter {WHO} {seconds} {zone}\ndata {length}\n{message}\n")
 }
 
 fn marked_commit_head(name: &str, message: &str, mark: Option<u32>) -> String {

@@ -89,6 +89,14 @@ pub(crate) fn for_job(job: &Job, hooks: bool, landlock: bool) -> io::Result<Vec<
         let (name, email) = committer(job.committer.as_ref());
         environment.set("GIT_COMMITTER_NAME", &name);
         environment.set("GIT_COMMITTER_EMAIL", &email);
+        if let Some(committer) = job.committer.as_ref().filter(|_| hooks) {
+            let told = [("REMOTE_USER", &committer.user), ("REMOTE_ADDR", &committer.address)];
+            for (name, value) in told {
+                if let Some(value) = value {
+                    environment.set(name, value);
+                }
+            }
+        }
     }
 
     // git compares the owner of the repository with its own uid, and obeys this from the

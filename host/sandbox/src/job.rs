@@ -55,11 +55,15 @@ pub enum ProtocolVersion {
     V2,
 }
 
-/// Who made a push, for the reflog. Both values are sanitised before git sees them.
+/// Who made a push, for the reflog. The first two are sanitised before git sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committer {
     /// For `GIT_COMMITTER_NAME`.
     pub name: String,
     /// For `GIT_COMMITTER_EMAIL`.
     pub email: String,
+    /// For `REMOTE_USER`, which hooks are told: the verified name.
+    pub user: Option<String>,
+    /// For `REMOTE_ADDR`, which hooks are told.
+    pub address: Option<String>,
 }

@@ -75,6 +75,8 @@ async fn a_push_moves_the_ref_and_the_reflog_names_the_committer() {
     let committer = Some(Committer {
         name: "Ada <root@host>\nLovelace".into(),
         email: "ada@\0example.com\n".into(),
+        user: None,
+        address: None,
     });
     let job = Job { writable: true, committer, ..job(RECEIVE, &repository) };
     let output = run(&policy(false), job, &request).await;

@@ -190,11 +190,13 @@ impl Repository for OpenRepository {
     }
 }
 
-/// Who stands in the reflog, as git-http-backend writes it.
+/// Who stands in the reflog and is told to hooks, as by git-http-backend.
 fn committer(principal: Option<Principal>, peer: &str) -> Committer {
-    let name = principal.map_or_else(|| "anonymous".to_owned(), |principal| principal.name);
-    let peer = if peer.is_empty() { "unknown" } else { peer };
-    Committer { email: format!("{name}@http.{peer}"), name }
+    let user = principal.map(|principal| principal.name);
+    let name = user.clone().unwrap_or_else(|| "anonymous".to_owned());
+    let address = (!peer.is_empty()).then(|| peer.to_owned());
+    let email = format!("{name}@http.{}", address.as_deref().unwrap_or("unknown"));
+    Committer { name, email, user, address }
 }
 
 fn descriptor(directory: &Dir) -> Result<OwnedFd, ErrorCode> {

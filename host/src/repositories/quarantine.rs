@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::fs::{Dir, MetadataExt};
 
-/// How git names a quarantine.
+/// How git names a quarantine: this, and six characters drawn by chance. The engine's own, which
+/// sweeps them itself, have longer names.
 const PREFIX: &str = "tmp_objdir-incoming-";
+const RANDOM: usize = 6;
 
 /// The pushes under way, by repository.
 #[derive(Debug, Clone, Default)]
@@ -68,9 +70,22 @@ impl Drop for Push {
             return;
         }
         let Some(ended) = all.remove(&self.key) else { return };
-        if ended.dirty {
-            // Under the lock: a push that begins now would make a quarantine of its own.
-            sweep(&self.repository, &ended.before);
+        if !ended.dirty {
+            return;
+        }
+        // Under the lock: a push that begins now would make a quarantine of its own.
+        let left = quarantines(&self.repository);
+        drop(all);
+        let (Ok(left), Ok(repository)) = (left, self.repository.try_clone()) else { return };
+        let left: Vec<_> = left.difference(&ended.before).cloned().collect();
+        if left.is_empty() {
+            return;
+        }
+        let sweep = move || sweep(&repository, &left);
+        match tokio::runtime::Handle::try_current() {
+            // There may be as much in it as a push can hold.
+            Ok(runtime) => _ = runtime.spawn_blocking(sweep),
+            Err(_) => sweep(),
         }
     }
 }
@@ -78,14 +93,14 @@ impl Drop for Push {
 fn quarantines(repository: &Dir) -> io::Result<HashSet<String>> {
     let entries = repository.open_dir("objects")?.entries()?;
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    Ok(names.filter(|name| name.starts_with(PREFIX)).collect())
+    let random = |name: &String| name.strip_prefix(PREFIX).is_some_and(|end| end.len() == RANDOM);
+    Ok(names.filter(random).collect())
 }
 
-fn sweep(repository: &Dir, before: &HashSet<String>) {
-    let swept = quarantines(repository).and_then(|left| {
-        let objects = repository.open_dir("objects")?;
-        left.difference(before).try_for_each(|name| objects.remove_dir_all(name))
-    });
+fn sweep(repository: &Dir, left: &[String]) {
+    let swept = repository
+        .open_dir("objects")
+        .and_then(|objects| left.iter().try_for_each(|name| objects.remove_dir_all(name)));
     if let Err(error) = swept {
         tracing::error!(%error, "could not sweep what a killed push left behind");
     }

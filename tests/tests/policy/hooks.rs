@@ -57,6 +57,20 @@ fn run_when_they_are_on_and_their_words_reach_the_pusher() {
 }
 
 #[test]
+fn are_told_who_pushes_and_from_where() {
+    let world = World::default();
+    let repository = world.small("app.git");
+    hook(&repository, "update", "echo \"$REMOTE_USER from $REMOTE_ADDR\"");
+    let setup = Setup::default().user("ada", "secret").arguments(["--hooks", "on"]);
+    let server = world.serve(&setup);
+    world.git().run(["clone", "--quiet", &server.url("app.git"), "copy"]);
+    world.clone_at("copy/.git").commit("main", "new", b"new\n");
+    let url = server.url_as("ada", "secret", "app.git");
+    let outcome = world.within("copy").attempt(["push", &url, "main"]).succeeded();
+    outcome.says("remote: ada from 127.0.0.1");
+}
+
+#[test]
 fn refusal_by_pre_receive_leaves_the_repository_as_it_was() {
     let world = World::default();
     let repository = world.small("app.git");
