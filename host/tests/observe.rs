@@ -1,66 +1,16 @@
 //! Observers of the library: a closure and a trait are told of what the real git client pushes.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on")]
+#![allow(dead_code, unreachable_pub, reason = "not every test uses all of `pushed_to`")]
 
-use std::path::Path;
-use std::process::Command;
+mod pushed_to;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gitwasi::listen::{ConnectionLimits, Listener};
-use gitwasi::{
-    Backend, BoxFuture, Decision, ErrorCode, GitService, GitServiceBuilder, Observer, Principal,
-    PushEvent,
-};
-use tokio::sync::{Notify, mpsc, oneshot};
-
-/// A server for one test, and a repository with something to push to it.
-struct Running {
-    scratch: tempfile::TempDir,
-    url: String,
-    stop: oneshot::Sender<()>,
-}
-
-impl Running {
-    async fn start(build: impl FnOnce(GitServiceBuilder) -> GitServiceBuilder) -> Self {
-        let scratch = tempfile::tempdir().unwrap();
-        let root = scratch.path().join("root");
-        std::fs::create_dir_all(&root).unwrap();
-        git(&root, &["init", "-q", "--bare", "-b", "main", "app.git"]).await;
-        git(scratch.path(), &["init", "-q", "-b", "main", "work"]).await;
-        let work = scratch.path().join("work");
-        git(&work, &["commit", "-q", "--allow-empty", "-m", "one"]).await;
-        let alice = || Decision::Allow(Some(Principal { name: "alice".to_owned() }));
-        let builder = GitService::builder().root(root).backend(Backend::Engine);
-        let builder = build(builder.authorize(move |_| async move { alice() }));
-        let service = builder.build().unwrap();
-        let address = "127.0.0.1:0".parse().unwrap();
-        let listener = Listener::bind(&[address], ConnectionLimits::default()).await.unwrap();
-        let url = format!("{}app", listener.addresses().next().unwrap());
-        let (stop, stopped) = oneshot::channel();
-        tokio::spawn(listener.serve(service, async { drop(stopped.await) }, Duration::ZERO));
-        Self { scratch, url, stop }
-    }
-
-    async fn push(&self, refspec: &str) {
-        git(&self.scratch.path().join("work"), &["push", "-q", &self.url, refspec]).await;
-    }
-}
-
-/// Runs git, which has to succeed, off the event loop.
-async fn git(directory: &Path, arguments: &[&str]) {
-    let mut git = Command::new("git");
-    git.current_dir(directory)
-        .args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
-        .args(arguments)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("HOME", directory)
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C");
-    let output = tokio::task::spawn_blocking(move || git.output()).await.unwrap().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {stderr}");
-}
+use gitwasi::{BoxFuture, ErrorCode, Observer, Principal, PushEvent};
+use pushed_to::Running;
+use tokio::sync::{Notify, mpsc};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closure_is_told_before_the_pusher_is() {
@@ -84,7 +34,7 @@ async fn a_closure_is_told_before_the_pusher_is() {
     let second = event.id;
     running.push("main:other").await;
     assert_ne!(events.try_recv().unwrap().id, second);
-    let _ = running.stop.send(());
+    running.stop();
 }
 
 /// Does not answer until it is told to, and then with an error.
@@ -123,5 +73,5 @@ async fn a_slow_observer_delays_a_push_for_ten_seconds_and_is_not_cut_short() {
     // An error does not fail the push either.
     go_on.notify_one();
     running.push("main:other").await;
-    let _ = running.stop.send(());
+    running.stop();
 }

@@ -5,7 +5,7 @@ use crate::bindings::exports::gitwasi::git::repositories::{
     DumbFile, File, FileAttributes, Guest, GuestFile, GuestRepository, Repository, Settings,
 };
 use crate::bindings::exports::gitwasi::git::types::{
-    Access, ErrorCode, ProtocolVersion, Requester, Service,
+    Access, ErrorCode, ProtocolVersion, RefRefusal, Requester, Service,
 };
 use wit_bindgen::{FutureReader, StreamReader};
 
@@ -42,10 +42,15 @@ impl GuestRepository for Nothing {
         match *self {}
     }
 
+    fn takes_refusals(&self) -> bool {
+        match *self {}
+    }
+
     async fn receive_pack(
         &self,
         _: ProtocolVersion,
         _: Requester,
+        _: Vec<RefRefusal>,
         _: StreamReader<u8>,
         _: Outcome,
     ) -> Result<Body, ErrorCode> {

@@ -1,8 +1,9 @@
 //! `POST git-receive-pack`: pushes.
 //!
 //! The head of the body is read and shown to the authorizer, typed, before a byte of the pack is
-//! handed on. A push that is refused there is drained and answered with a report, so that the
-//! pusher reads the reason behind each ref. What has moved the observer is told.
+//! handed on. Refs that are refused there the service leaves alone and reports with the reason; a
+//! push of which no ref may move is drained and answered with such a report here. What has moved
+//! the observer is told.
 //!
 //! Spec: gitprotocol-http(5), "Smart Service git-receive-pack"; gitprotocol-pack(5), "Pushing Data
 //! To a Server".
@@ -12,7 +13,7 @@ use gitwasi_wire::receive_pack::{RefOutcome, RefReport, Report};
 
 use crate::authorize::{Authorized, Write, authorize};
 use crate::bindings::gitwasi::git::authorizer::{self, Push};
-use crate::bindings::gitwasi::git::types::{RefUpdate, Service};
+use crate::bindings::gitwasi::git::types::{RefRefusal, RefUpdate, Service};
 use crate::bindings::wasi::http::types::{Request, Response};
 use crate::body::{BodyError, RequestBody};
 use crate::config::Config;
@@ -41,15 +42,25 @@ pub(crate) async fn answer(
         return Ok(respond::bytes(200, &headers, Vec::new()));
     }
     let reasons = refused(&authorized, &head).await?;
-    if reasons.iter().any(Option::is_some) {
+    let some = reasons.iter().any(Option::is_some);
+    let all = head.capabilities.atomic || reasons.iter().all(Option::is_some);
+    if some && (all || !authorized.repository.takes_refusals()) {
         body.drain().await?;
         return Ok(respond::bytes(200, &headers, report(&head, &reasons)?));
     }
-    let observation = Observation::begin(&authorized, head);
+    let refusals: Vec<_> = head
+        .ref_updates
+        .iter()
+        .zip(reasons)
+        .filter_map(|(update, reason)| {
+            Some(RefRefusal { name: update.name.to_vec(), reason: reason? })
+        })
+        .collect();
+    let observation = Observation::begin(&authorized, head, &refusals);
     let body = body.hand_on(read);
     let response = authorized
         .repository
-        .receive_pack(version, authorized.requester, body.stream, body.outcome)
+        .receive_pack(version, authorized.requester, refusals, body.stream, body.outcome)
         .await;
     match (response, observation) {
         (Ok(response), Some(observation)) => {
@@ -118,7 +129,7 @@ async fn refused(
     }
 }
 
-/// The report on a push of which at least one ref update is refused, and so all of them.
+/// The report on a push of which no ref update may be made because some are refused.
 fn report(head: &Head, reasons: &[Option<String>]) -> Result<Vec<u8>, Refusal> {
     if !head.capabilities.report_status && !head.capabilities.report_status_v2 {
         let reason = reasons.iter().flatten().next().map_or("refused", String::as_str);

@@ -1,8 +1,9 @@
 //! An open repository: the engine's own, or that of the next in line.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
-use gitwasi_engine::receive_pack::{self, AcceptAll, Identity};
+use gitwasi_engine::receive_pack::{self, Gate, Identity, Push};
 use gitwasi_engine::{dumb, upload_pack};
 
 use crate::bindings::exports::gitwasi::git::repositories::{
@@ -10,7 +11,7 @@ use crate::bindings::exports::gitwasi::git::repositories::{
 };
 use crate::bindings::gitwasi::git::repositories as next;
 use crate::bindings::gitwasi::git::types::{
-    Access, ErrorCode, ProtocolVersion, Requester, Service,
+    Access, ErrorCode, ProtocolVersion, RefRefusal, Requester, Service,
 };
 use crate::convert::{error_code, wire_version};
 use crate::file::OpenFile;
@@ -94,10 +95,18 @@ impl GuestRepository for Served {
         .await
     }
 
+    fn takes_refusals(&self) -> bool {
+        match self {
+            Self::Own(_) => true,
+            Self::Next(next) => next.takes_refusals(),
+        }
+    }
+
     async fn receive_pack(
         &self,
         version: ProtocolVersion,
         requester: Requester,
+        refusals: Vec<RefRefusal>,
         request: StreamReader<u8>,
         outcome: Outcome,
     ) -> Result<Body, ErrorCode> {
@@ -105,7 +114,7 @@ impl GuestRepository for Served {
             Self::Own(own) if own.access == Access::Write => own,
             Self::Own(_) => return Err(ErrorCode::Disabled),
             Self::Next(next) => {
-                return next.receive_pack(version, requester, request, outcome).await;
+                return next.receive_pack(version, requester, refusals, request, outcome).await;
             }
         };
         let mut request = RequestBody::new(request, outcome);
@@ -113,7 +122,7 @@ impl GuestRepository for Served {
         let repository = Rc::clone(&own.repository);
         response::start(|mut output| async move {
             // The front has shown the ref updates to the authorizer.
-            let mut gate = AcceptAll;
+            let mut gate = Refusals(refusals);
             receive_pack::serve(&repository, &mut request, &mut gate, &options, &mut output)
                 .await?;
             Ok(())
@@ -141,6 +150,21 @@ impl GuestRepository for Served {
             Self::Next(next) => OpenFile::Next(next.open_file(file.into()).await?),
         };
         Ok(File::new(file))
+    }
+}
+
+/// Refuses what somebody has decided to refuse before.
+struct Refusals(Vec<RefRefusal>);
+
+impl Gate for Refusals {
+    async fn decide(
+        &mut self,
+        push: Push<'_>,
+    ) -> Result<Vec<Option<String>>, gitwasi_engine::Error> {
+        let refusals = self.0.drain(..).map(|refusal| (refusal.name, refusal.reason));
+        let reasons: HashMap<_, _> = refusals.collect();
+        let names = push.ref_updates.iter().map(|update| update.name.as_slice());
+        Ok(names.map(|name| reasons.get(name).cloned()).collect())
     }
 }
 

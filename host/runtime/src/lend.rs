@@ -51,6 +51,11 @@ impl observer::Host for State {
 }
 
 impl repositories::HostRepository for State {
+    /// Git's process moves all refs that it is asked for.
+    fn takes_refusals(&mut self, _: Resource<OpenRepository>) -> Result<bool> {
+        Ok(false)
+    }
+
     fn settings(&mut self, this: Resource<OpenRepository>) -> Result<repositories::Settings> {
         Ok(self.http().table.get(&this)?.0.settings().into())
     }
@@ -111,9 +116,13 @@ impl repositories::HostRepositoryWithStore<State> for Lend {
         this: Resource<OpenRepository>,
         version: types::ProtocolVersion,
         requester: types::Requester,
+        refusals: Vec<types::RefRefusal>,
         body: StreamReader<u8>,
         outcome: Outcome,
     ) -> Result<Result<Wire, types::ErrorCode>> {
+        if !refusals.is_empty() {
+            return Ok(Err(types::ErrorCode::Unsupported("refusals of single refs".to_owned())));
+        }
         let (request, repository) = repository(store, &this)?;
         let body = store.with(|store| lift(store, (body, outcome)))?;
         let principal = requester.principal.map(Into::into);
