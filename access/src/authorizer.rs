@@ -96,6 +96,15 @@ impl Authorizer {
         }
     }
 
+    /// Whether a push by this principal, which was allowed, makes the repository if there is none.
+    pub fn may_create(&self, principal: Option<&str>, repository: &str) -> bool {
+        let principal = match principal.map(Principal::from_trusted_proxy).transpose() {
+            Ok(principal) => principal,
+            Err(_) => return false,
+        };
+        self.file.permission(principal.as_ref(), repository).create
+    }
+
     /// Identifies, verifies and decides in one go.
     ///
     /// May hash a password: takes milliseconds to seconds of one processor.

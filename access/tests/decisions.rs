@@ -142,6 +142,35 @@ fn the_file_decides() {
 }
 
 #[test]
+fn whoever_may_write_does_not_thereby_create() {
+    let text = "
+        create = ['carol']
+        [users.alice]
+        create = ['team/**']
+        [users.bob]
+        write = ['team/**']
+        [users.carol]
+        write = ['art/*']
+    ";
+    let file = authorizer(text);
+    for (who, repository, expected) in [
+        (Some("alice"), "team/new.git", true),
+        (Some("alice"), "art/new", false),
+        (Some("bob"), "team/new", false),
+        (Some("carol"), "art/new", true),
+        // To create is not to write.
+        (Some("carol"), "team/new", false),
+        (Some("nobody"), "team/new", false),
+        (None, "team/new", false),
+    ] {
+        assert_eq!(file.may_create(who, repository), expected, "{who:?} {repository}");
+    }
+    let alice = Identity::Principal(Principal::from_trusted_proxy("alice").expect("a name"));
+    let decision = file.decide(&alice, "team/new", Access::Write);
+    assert!(matches!(decision, Decision::Allow { .. }), "who creates may write");
+}
+
+#[test]
 fn a_trusted_proxy_vouches_for_principals() {
     use Access::{Read, Write};
     let authorizer = authorizer(FILE);

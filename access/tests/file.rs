@@ -7,7 +7,7 @@ fn faults_name_their_line() {
     let table = [
         (
             "raed = 'everyone'",
-            "line 1: unknown field `raed`, expected one of `realm`, `read`, `write`, `users`, `repository`",
+            "line 1: unknown field `raed`, expected one of `realm`, `read`, `write`, `create`, `users`, `repository`",
         ),
         (
             "\n\nread = 'world'",
@@ -23,7 +23,7 @@ fn faults_name_their_line() {
         ("realm = 'ä'", "line 1: the realm must be printable ASCII"),
         (
             "[users.alice]\npasword = ''",
-            "line 2: unknown field `pasword`, expected one of `password`, `read`, `write`",
+            "line 2: unknown field `pasword`, expected one of `password`, `read`, `write`, `create`",
         ),
         (
             "[users.alice]\npassword = 'hunter2'",

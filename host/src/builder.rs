@@ -194,6 +194,8 @@ impl GitServiceBuilder {
         let below_root = root.as_ref().filter(|_| self.lookup.is_none());
         let below_root = below_root.map(|root| root.path());
         let engine = self.backend.engine(below_root, self.hooks, &self.serving)?;
+        // A lookup of the embedder's own knows where a repository would be; we do not.
+        let creates = self.lookup.is_none();
         let lookup = match (self.lookup, &root) {
             (Some(lookup), _) => lookup,
             (None, Some(root)) => Arc::clone(root) as Arc<dyn Lookup>,
@@ -206,12 +208,12 @@ impl GitServiceBuilder {
             let mode = self.mode.unwrap_or(Mode::BestEffort);
             let policy = Policy::new(git, mode, self.hooks, self.limits.process.clone())?;
             let processes = Processes::new(policy, self.limits.processes, self.limits.process_wait);
-            Arc::new(GitProcess::new(lookup, root, processes, self.serving))
+            Arc::new(GitProcess::new(lookup, root, creates, processes, self.serving))
         };
         let authorizer = match self.authorizer {
             Some(authorizer) => authorizer,
             None => Arc::new(
-                AccessPolicy::defaults(false, self.limits.hashings)
+                AccessPolicy::defaults(Opened::default(), self.limits.hashings)
                     .map_err(|error| BuildError::Authorizer(Box::new(error)))?,
             ),
         };

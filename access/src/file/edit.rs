@@ -140,7 +140,7 @@ fn user_entry<'a>(
 
 /// Strikes a user from the lists of a table.
 fn strike(table: &mut dyn TableLike, user: &str) {
-    for key in ["read", "write"] {
+    for key in ["read", "write", "create"] {
         let Some(list) = table.get_mut(key).and_then(Item::as_array_mut) else { continue };
         let first = list.get(0).map(|value| value.decor().clone());
         list.retain(|value| value.as_str() != Some(user));

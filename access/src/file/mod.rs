@@ -21,19 +21,21 @@ pub struct AccessFile {
     read: Audience,
     /// Who may write where no rule tells; none leaves it to the repository's own configuration.
     write: Option<Audience>,
+    /// Who of those who may write makes repositories by pushing; none means nobody.
+    create: Option<Audience>,
     users: BTreeMap<String, User>,
     /// The names of the users who have a password, for [`AccessFile::any_password`].
     with_password: Vec<String>,
     rules: Rules,
 }
 
-/// A user of the file. A `create` grant, to make repositories by pushing, belongs here and in
-/// [`Rule`] once the contract knows it.
+/// A user of the file.
 #[derive(Clone, Debug)]
 struct User {
     password: Option<PasswordHash>,
     read: Patterns,
     write: Patterns,
+    create: Patterns,
 }
 
 /// The `[[repository]]` entries, in the order of the file.
@@ -54,6 +56,8 @@ struct Rule {
 pub(crate) struct Permission {
     pub(crate) read: bool,
     pub(crate) write: bool,
+    /// Makes it by pushing, if there is none.
+    pub(crate) create: bool,
     /// Nothing in the file tells who may write, and this one may read: the repository's own
     /// configuration may still let everybody push who may read.
     pub(crate) repository_decides_write: bool,
@@ -65,6 +69,7 @@ impl Default for AccessFile {
             realm: None,
             read: Audience::Everyone,
             write: None,
+            create: None,
             users: BTreeMap::new(),
             with_password: Vec::new(),
             rules: Rules::default(),
@@ -86,6 +91,13 @@ impl AccessFile {
     /// operator asks for with a flag.
     pub fn allow_push(mut self) -> Self {
         self.write.get_or_insert(Audience::Everyone);
+        self
+    }
+
+    /// Lets everybody who may push make repositories so, unless the file tells who may: what the
+    /// operator asks for with a flag.
+    pub fn allow_create(mut self) -> Self {
+        self.create.get_or_insert(Audience::Everyone);
         self
     }
 
@@ -123,7 +135,9 @@ impl AccessFile {
         let write = rule_write.or(self.write.as_ref());
 
         let user = principal.and_then(|principal| self.users.get(principal.name()));
-        let named_to_write = user.is_some_and(|user| user.write.matches(&repository))
+        let named_to_create = user.is_some_and(|user| user.create.matches(&repository));
+        let named_to_write = named_to_create
+            || user.is_some_and(|user| user.write.matches(&repository))
             || write.is_some_and(|write| write.lists(principal));
         let may_read = named_to_write
             || user.is_some_and(|user| user.read.matches(&repository))
@@ -132,9 +146,11 @@ impl AccessFile {
         // a flag that opens pushing would open the secret repositories, too.
         let may_write =
             named_to_write || (may_read && write.is_some_and(|write| write.admits(principal)));
+        let creates = self.create.as_ref().is_some_and(|create| create.admits(principal));
         Permission {
             read: may_read,
             write: may_write,
+            create: named_to_create || may_write && creates,
             repository_decides_write: may_read && write.is_none(),
         }
     }

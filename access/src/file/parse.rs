@@ -69,6 +69,7 @@ struct Document {
     realm: Option<Spanned<String>>,
     read: Option<Audience>,
     write: Option<Audience>,
+    create: Option<Audience>,
     #[serde(default)]
     users: BTreeMap<Spanned<String>, UserEntry>,
     #[serde(default)]
@@ -83,6 +84,8 @@ struct UserEntry {
     read: Vec<Spanned<String>>,
     #[serde(default)]
     write: Vec<Spanned<String>>,
+    #[serde(default)]
+    create: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +127,7 @@ pub(super) fn parse(text: &str) -> Result<AccessFile, FileError> {
         realm: document.realm.map(Spanned::into_inner),
         read: document.read.unwrap_or(Audience::Everyone),
         write: document.write,
+        create: document.create,
         with_password: users
             .iter()
             .filter(|(_, user): &(_, &User)| user.password.is_some())
@@ -145,6 +149,7 @@ fn user(text: &str, entry: UserEntry) -> Result<User, FileError> {
         password: password.transpose()?,
         read: patterns(text, &entry.read)?,
         write: patterns(text, &entry.write)?,
+        create: patterns(text, &entry.create)?,
     })
 }
 

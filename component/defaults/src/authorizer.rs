@@ -36,6 +36,14 @@ impl Guest for Defaults {
         })
     }
 
+    async fn authorize_creation(
+        repository: String,
+        requester: Requester,
+    ) -> Result<bool, ErrorCode> {
+        let name = requester.principal.as_ref().map(|principal| principal.name.as_str());
+        Ok(policy::current()?.may_create(name, &repository))
+    }
+
     async fn authorize_ref_updates(push: Push) -> Result<Vec<Option<String>>, ErrorCode> {
         Ok(vec![None; push.ref_updates.len()])
     }

@@ -20,8 +20,16 @@ impl Guest for Defaults {
     type File = Nothing;
 
     async fn open(_name: String, _access: Access) -> Result<Repository, ErrorCode> {
-        Err(ErrorCode::Unsupported("there are no other repositories".to_owned()))
+        Err(none())
     }
+
+    async fn create(_name: String) -> Result<Repository, ErrorCode> {
+        Err(none())
+    }
+}
+
+fn none() -> ErrorCode {
+    ErrorCode::Unsupported("there are no other repositories".to_owned())
 }
 
 impl GuestRepository for Nothing {

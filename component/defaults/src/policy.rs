@@ -81,12 +81,12 @@ fn source() -> Option<String> {
     std::env::var("GITWASI_ACCESS_FILE").ok().filter(|path| !path.is_empty())
 }
 
-/// Lets everybody push who may read, if the operator says so (`GITWASI_ALLOW_PUSH=true`).
+/// Lets everybody push who may read, and make repositories so, if the operator says so
+/// (`GITWASI_ALLOW_PUSH=true`, `GITWASI_ALLOW_CREATE=true`).
 fn opened_up(file: AccessFile) -> AccessFile {
-    match std::env::var("GITWASI_ALLOW_PUSH").as_deref() {
-        Ok("true" | "yes" | "on" | "1") => file.allow_push(),
-        _ => file,
-    }
+    let is_set = |name| matches!(std::env::var(name).as_deref(), Ok("true" | "yes" | "on" | "1"));
+    let file = if is_set("GITWASI_ALLOW_PUSH") { file.allow_push() } else { file };
+    if is_set("GITWASI_ALLOW_CREATE") { file.allow_create() } else { file }
 }
 
 fn open(path: &str) -> Result<AccessFile, ErrorCode> {

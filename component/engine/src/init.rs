@@ -6,7 +6,8 @@ use bstr::BStr;
 use gitwasi_wire::ObjectFormat;
 
 use crate::refs::is_valid_name;
-use crate::storage::{StorageError, StorageWriter, WriteStorage};
+use crate::repository::is_git_directory;
+use crate::storage::{Storage, StorageError, StorageWriter, WriteStorage};
 use crate::transaction::make_parents;
 use crate::{Engine, Error, Result};
 
@@ -89,6 +90,28 @@ pub async fn init_bare<S: WriteStorage>(
     storage.sync_directory(path).await?;
     storage.sync_directory(path.rsplit_once('/').map_or("", |(parent, _)| parent)).await?;
     Ok(made)
+}
+
+impl<S: Storage> Engine<S> {
+    /// Whether a repository may be made at `path`, as far as its name and what is around it tell:
+    /// not within another one, and under no name that hides it or that an object store uses.
+    pub async fn is_free(&self, path: &str) -> Result<bool> {
+        let (parents, name) = path.rsplit_once('/').map_or(("", path), |(dir, name)| (dir, name));
+        let is_bad = |name: &str| name.starts_with('.') || name.contains(char::is_control);
+        if is_bad(name) || parents.split('/').any(is_bad) && !parents.is_empty() {
+            return Ok(false);
+        }
+        for (end, _) in format!("{parents}/").match_indices('/').filter(|_| !parents.is_empty()) {
+            let parent = &parents[..end];
+            let is_within = parent.ends_with(".git")
+                || is_git_directory(self, parent).await?
+                || is_git_directory(self, &format!("{parent}/.git")).await?;
+            if is_within {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Makes a file, whole or not at all; false if there is one.

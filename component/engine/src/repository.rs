@@ -127,7 +127,7 @@ async fn locate<S: Storage>(engine: &Engine<S>, name: &str) -> Result<(String, R
 }
 
 /// What git asks of a directory before it takes it for a repository.
-async fn is_git_directory<S: Storage>(engine: &Engine<S>, path: &str) -> Result<bool> {
+pub(crate) async fn is_git_directory<S: Storage>(engine: &Engine<S>, path: &str) -> Result<bool> {
     for (name, kind) in
         [("HEAD", Kind::File), ("objects", Kind::Directory), ("refs", Kind::Directory)]
     {

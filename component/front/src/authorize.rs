@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use crate::bindings::gitwasi::git::authorizer::{self, Decision};
 use crate::bindings::gitwasi::git::repositories::{self, Repository, Setting, Settings};
-use crate::bindings::gitwasi::git::types::{Access, Requester, Service};
+use crate::bindings::gitwasi::git::types::{Access, ErrorCode, Requester, Service};
 use crate::bindings::wasi::http::types::Headers;
 use crate::name::RepositoryName;
 use crate::refusal::Refusal;
@@ -61,7 +61,14 @@ pub(crate) async fn authorize<A: AccessKind>(
         Decision::AskRepository(asked) => (asked.requester, Some(asked.otherwise)),
         Decision::Refuse(refusal) => return Err(refusal.into()),
     };
-    let repository = repositories::open(name.as_str().to_owned(), A::ACCESS).await?;
+    let repository = match repositories::open(name.as_str().to_owned(), A::ACCESS).await {
+        Err(ErrorCode::NotFound)
+            if service == Some(Service::ReceivePack) && unless_granted.is_none() =>
+        {
+            create(&name, &requester).await?
+        }
+        opened => opened?,
+    };
     let settings = repository.settings();
     if !offers(settings, service) {
         return Err(Refusal::disabled());
@@ -69,6 +76,15 @@ pub(crate) async fn authorize<A: AccessKind>(
     match unless_granted {
         Some(refusal) if !grants_everybody(settings, service) => Err(refusal.into()),
         _ => Ok(Authorized { name, repository, requester, access: PhantomData }),
+    }
+}
+
+/// Makes a repository for a push, if this requester may.
+async fn create(name: &RepositoryName, requester: &Requester) -> Result<Repository, ErrorCode> {
+    let name = name.as_str().to_owned();
+    match authorizer::authorize_creation(name.clone(), requester.clone()).await? {
+        true => repositories::create(name).await,
+        false => Err(ErrorCode::NotFound),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use gitwasi_engine::init::{InitOptions, init_bare};
 use gitwasi_engine::repository::RefStorage;
 use gitwasi_engine::{Engine, Limits, Repository};
 
@@ -83,6 +84,23 @@ impl Instance {
             }
             _ => Ok(repository),
         }
+    }
+
+    /// Makes a repository, unless it is there, and opens it.
+    pub(crate) async fn create(&self, name: &str) -> Result<Repository<PreopenStorage>, ErrorCode> {
+        if self.config.read_only {
+            return Err(ErrorCode::Unsupported("the engine was told to read only".to_owned()));
+        }
+        // A repository of which it is asked whether it is to be served is made by whoever says so.
+        if self.config.require_export_ok || self.serves_itself().await? {
+            return Err(ErrorCode::NotFound);
+        }
+        let path = format!("{}.git", name.strip_suffix(".git").unwrap_or(name));
+        if !self.engine.is_free(&path).await.map_err(error_code)? {
+            return Err(ErrorCode::NotFound);
+        }
+        init_bare(&self.engine, &path, &InitOptions::default()).await.map_err(error_code)?;
+        self.open(name, Access::Write).await
     }
 
     async fn serves_itself(&self) -> Result<bool, ErrorCode> {

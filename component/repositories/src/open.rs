@@ -25,6 +25,19 @@ impl Guest for Component {
         };
         Ok(Repository::new(served))
     }
+
+    async fn create(name: String) -> Result<Repository, ErrorCode> {
+        let access = Access::Write;
+        let served = match Instance::current()?.create(&name).await {
+            Ok(repository) => Served::Own(Own { repository: Rc::new(repository), name, access }),
+            Err(error @ ErrorCode::Unsupported(_)) => match next::create(name).await {
+                Err(ErrorCode::Unsupported(_)) => return Err(error),
+                created => Served::Next(created?),
+            },
+            Err(error) => return Err(error),
+        };
+        Ok(Repository::new(served))
+    }
 }
 
 /// Asks the next in line for a repository that the engine did not open.

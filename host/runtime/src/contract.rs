@@ -119,6 +119,17 @@ pub trait Repositories: Send + Sync + 'static {
         name: &'a str,
         access: Access,
     ) -> BoxFuture<'a, Result<Arc<dyn Repository>, ErrorCode>>;
+
+    /// Makes a repository and opens it for writing. See `repositories.create`.
+    ///
+    /// The default makes none.
+    fn create<'a>(
+        &'a self,
+        _context: &'a RequestContext,
+        _name: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn Repository>, ErrorCode>> {
+        Box::pin(async { Err(ErrorCode::Unsupported("making repositories".to_owned())) })
+    }
 }
 
 /// `repositories.repository`: an open repository.
@@ -240,6 +251,18 @@ pub trait Authorizer: Send + Sync + 'static {
         context: &'a RequestContext,
         request: ServiceRequest,
     ) -> BoxFuture<'a, Result<Decision, ErrorCode>>;
+
+    /// Decides whether a push that was allowed makes its repository, which does not exist.
+    ///
+    /// The default makes none.
+    fn authorize_creation<'a>(
+        &'a self,
+        _context: &'a RequestContext,
+        _repository: String,
+        _principal: Option<Principal>,
+    ) -> BoxFuture<'a, Result<bool, ErrorCode>> {
+        Box::pin(async { Ok(false) })
+    }
 
     /// Decides on the ref updates of a push: per ref update, why it is refused, or none.
     ///

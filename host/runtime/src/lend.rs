@@ -79,6 +79,17 @@ impl repositories::HostWithStore<State> for Lend {
             Err(error) => Ok(Err(logged(&request, error))),
         }
     }
+
+    async fn create(
+        store: &Store,
+        name: String,
+    ) -> Result<Result<Resource<OpenRepository>, types::ErrorCode>> {
+        let (request, repositories) = current(store, |state| state.sockets.repositories.clone())?;
+        match repositories.create(&request.context, &name).await {
+            Ok(repository) => push(store, OpenRepository(repository)).map(Ok),
+            Err(error) => Ok(Err(logged(&request, error))),
+        }
+    }
 }
 
 impl repositories::HostRepositoryWithStore<State> for Lend {
@@ -184,6 +195,17 @@ impl authorizer::HostWithStore<State> for Lend {
         let peer = &current.context.peer;
         let decision = decision.map(|decision| convert::decision(decision, peer));
         Ok(decision.map_err(|error| logged(&current, error)))
+    }
+
+    async fn authorize_creation(
+        store: &Store,
+        repository: String,
+        requester: types::Requester,
+    ) -> Result<Result<bool, types::ErrorCode>> {
+        let (current, authorizer) = current(store, |state| state.sockets.authorizer.clone())?;
+        let principal = requester.principal.map(Into::into);
+        let made = authorizer.authorize_creation(&current.context, repository, principal).await;
+        Ok(made.map_err(|error| logged(&current, error)))
     }
 
     async fn authorize_ref_updates(

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Decides by an access file, or by the defaults of an empty one.
 pub struct AccessPolicy {
     source: Option<PathBuf>,
-    allow_push: bool,
+    open: Opened,
     current: Mutex<Current>,
     verified: Arc<VerifiedCache>,
     hashings: Semaphore,
@@ -28,6 +28,22 @@ struct Current {
     authorizer: gitwasi_access::Authorizer,
     stamp: Option<Stamp>,
     looked: Instant,
+}
+
+/// What the operator opens to everybody, beside what a file says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Opened {
+    /// Everybody may push who may read.
+    pub push: bool,
+    /// Everybody who may push may make repositories so.
+    pub create: bool,
+}
+
+impl Opened {
+    fn apply(self, file: AccessFile) -> AccessFile {
+        let file = if self.push { file.allow_push() } else { file };
+        if self.create { file.allow_create() } else { file }
+    }
 }
 
 /// What tells one version of a file from another.
@@ -59,14 +75,14 @@ pub enum AccessPolicyError {
 }
 
 impl AccessPolicy {
-    /// The defaults: everybody reads; with `allow_push` everybody writes, else nobody. At most
+    /// The defaults: everybody reads, and nobody writes to whom it is not opened. At most
     /// `hashings` passwords are hashed at once.
     ///
     /// # Errors
     ///
     /// [`AccessPolicyError::NoRandomBytes`].
-    pub fn defaults(allow_push: bool, hashings: usize) -> Result<Self, AccessPolicyError> {
-        Self::new(None, AccessFile::default(), None, allow_push, hashings)
+    pub fn defaults(open: Opened, hashings: usize) -> Result<Self, AccessPolicyError> {
+        Self::new(None, AccessFile::default(), None, open, hashings)
     }
 
     /// Reads an access file. It is read again when it changes; while it is broken, the last good
@@ -75,25 +91,25 @@ impl AccessPolicy {
     /// # Errors
     ///
     /// The file cannot be read or parsed.
-    pub fn open(path: &Path, allow_push: bool, hashings: usize) -> Result<Self, AccessPolicyError> {
+    pub fn open(path: &Path, open: Opened, hashings: usize) -> Result<Self, AccessPolicyError> {
         let (file, stamp) = read(path)?;
-        Self::new(Some(path.to_owned()), file, Some(stamp), allow_push, hashings)
+        Self::new(Some(path.to_owned()), file, Some(stamp), open, hashings)
     }
 
     fn new(
         source: Option<PathBuf>,
         file: AccessFile,
         stamp: Option<Stamp>,
-        allow_push: bool,
+        open: Opened,
         hashings: usize,
     ) -> Result<Self, AccessPolicyError> {
-        let file = if allow_push { file.allow_push() } else { file };
+        let file = open.apply(file);
         let verified =
             Arc::new(VerifiedCache::new().map_err(|_| AccessPolicyError::NoRandomBytes)?);
         let authorizer = gitwasi_access::Authorizer::new(Arc::new(file), Arc::clone(&verified));
         Ok(Self {
             source,
-            allow_push,
+            open,
             current: Mutex::new(Current { authorizer, stamp, looked: Instant::now() }),
             verified,
             hashings: Semaphore::new(hashings),
@@ -118,7 +134,7 @@ impl AccessPolicy {
             Ok(Some(Ok((file, stamp)))) => {
                 tracing::info!("read the access file again");
                 let verified = Arc::clone(&self.verified);
-                let file = if self.allow_push { file.allow_push() } else { file };
+                let file = self.open.apply(file);
                 let mut current = self.lock();
                 current.authorizer = gitwasi_access::Authorizer::new(Arc::new(file), verified);
                 current.stamp = Some(stamp);
@@ -183,6 +199,18 @@ impl Authorizer for AccessPolicy {
         request: ServiceRequest,
     ) -> BoxFuture<'a, Result<Decision, ErrorCode>> {
         Box::pin(self.decide(context, request))
+    }
+
+    fn authorize_creation<'a>(
+        &'a self,
+        _: &'a RequestContext,
+        repository: String,
+        principal: Option<Principal>,
+    ) -> BoxFuture<'a, Result<bool, ErrorCode>> {
+        Box::pin(async move {
+            let name = principal.as_ref().map(|principal| principal.name.as_str());
+            Ok(self.current().await.may_create(name, &repository))
+        })
     }
 }
 

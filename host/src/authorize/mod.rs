@@ -3,5 +3,5 @@
 mod access_file;
 mod closure;
 
-pub use access_file::{AccessPolicy, AccessPolicyError};
+pub use access_file::{AccessPolicy, AccessPolicyError, Opened};
 pub use closure::{Closure, Request};

@@ -32,6 +32,11 @@ pub(crate) struct Options {
     #[serde(default)]
     pub(crate) allow_push: bool,
 
+    /// Lets whoever may push make repositories: a push to a name that is free makes one
+    #[arg(long)]
+    #[serde(default)]
+    pub(crate) allow_create: bool,
+
     /// Who may read and write what: users, password hashes, patterns (see `gitwasi passwd`)
     #[arg(long, value_name = "FILE")]
     pub(crate) access_file: Option<PathBuf>,
@@ -195,6 +200,7 @@ impl Options {
             listen: list(self.listen, file.listen),
             base_path: self.base_path.or(file.base_path),
             allow_push: self.allow_push || file.allow_push,
+            allow_create: self.allow_create || file.allow_create,
             access_file: self.access_file.or(file.access_file),
             backend: self.backend.or(file.backend),
             git: self.git.or(file.git),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gitwasi::authorize::AccessPolicy;
+use gitwasi::authorize::{AccessPolicy, Opened};
 use gitwasi::fallback::Upstream;
 use gitwasi::listen::{Address, Listener};
 use gitwasi::{GitService, Root};
@@ -66,9 +66,10 @@ fn build(
     base_path: &str,
 ) -> Result<GitService, Box<dyn std::error::Error>> {
     let limits = options.limits().service();
+    let open = Opened { push: options.allow_push, create: options.allow_create };
     let access = match &options.access_file {
-        Some(file) => AccessPolicy::open(file, options.allow_push, limits.hashings)?,
-        None => AccessPolicy::defaults(options.allow_push, limits.hashings)?,
+        Some(file) => AccessPolicy::open(file, open, limits.hashings)?,
+        None => AccessPolicy::defaults(open, limits.hashings)?,
     };
     let mut builder = GitService::builder()
         .root(root.path())

@@ -1,10 +1,12 @@
-//! Makes a bare repository.
+//! Makes bare repositories, without git.
+//!
+//! Spec: git-init(1); gitrepository-layout(5)
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use gitwasi_sandbox::{Exit, GitCommand, Job, ObjectFormat, Policy, SpawnError};
-use tokio::io::AsyncReadExt;
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
 
 /// A repository could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -16,65 +18,104 @@ pub enum CreateError {
         /// Where.
         path: PathBuf,
     },
-    /// Its directory could not be made or opened.
+    /// No repository may have that name: it would be within another one, or hidden.
+    #[error("not a repository's name: {name:?}")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Its files could not be made.
     #[error("cannot make {}: {source}", path.display())]
-    Directory {
+    Files {
         /// Where.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// Git was not started.
-    #[error(transparent)]
-    Spawn(#[from] SpawnError),
-    /// Git did not succeed.
-    #[error("git init ended with {exit}: {message}")]
-    Git {
-        /// How it ended.
-        exit: Exit,
-        /// What it said.
-        message: String,
-    },
 }
 
-/// Makes an empty bare repository with a branch `main`, in a directory that must not exist.
+const DIRECTORIES: [&str; 7] =
+    ["hooks", "info", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"];
+
+const FILES: [(&str, &str); 3] = [
+    ("description", "Unnamed repository; edit this file 'description' to name the repository.\n"),
+    ("config", "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"),
+    ("HEAD", "ref: refs/heads/main\n"),
+];
+
+/// Makes an empty bare repository with a branch `main` below `root`, by its name there, to which
+/// `.git` is added; where it is then. It appears whole.
 ///
 /// # Errors
 ///
-/// Nothing is left where it failed.
-pub async fn create(policy: &Policy, path: &Path) -> Result<(), CreateError> {
-    let failed = |source| CreateError::Directory { path: path.to_owned(), source };
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(failed)?;
+/// Nothing is left where it failed, except directories above it.
+pub fn create(root: &Path, name: &str) -> Result<PathBuf, CreateError> {
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    let below = format!("{name}.git");
+    let path = root.join(&below);
+    let failed = |source| CreateError::Files { path: path.clone(), source };
+    let directory = Dir::open_ambient_dir(root, ambient_authority()).map_err(failed)?;
+    if !is_free(&directory, name) {
+        return Err(CreateError::Name { name: name.to_owned() });
     }
-    std::fs::create_dir(path).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => CreateError::Exists { path: path.to_owned() },
-        _ => failed(source),
-    })?;
-    let made = init(policy, path).await;
-    if made.is_err() {
-        let _ = std::fs::remove_dir_all(path);
+    if directory.symlink_metadata(&below).is_ok() {
+        return Err(CreateError::Exists { path });
     }
-    made
+    let parent = Path::new(&below).parent().unwrap_or(Path::new(""));
+    if !parent.as_os_str().is_empty() {
+        directory.create_dir_all(parent).map_err(failed)?;
+    }
+    let temporary = parent.join(format!(".new-{:016x}", fastrand::u64(..)));
+    let made = fill(&directory, &temporary).and_then(|()| {
+        // Fails if there is a directory by now that has anything in it.
+        directory.rename(&temporary, &directory, &below)?;
+        let above = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        sync(&directory.open_dir(above)?)
+    });
+    if let Err(source) = made {
+        let _ = directory.remove_dir_all(&temporary);
+        return Err(match directory.symlink_metadata(&below).is_ok() {
+            true => CreateError::Exists { path },
+            false => failed(source),
+        });
+    }
+    Ok(path)
 }
 
-async fn init(policy: &Policy, path: &Path) -> Result<(), CreateError> {
-    let failed = |source| CreateError::Directory { path: path.to_owned(), source };
-    let directory = std::fs::File::open(path).map_err(failed)?;
-    let command =
-        GitCommand::Init { object_format: ObjectFormat::Sha1, initial_branch: "main".to_owned() };
-    let mut job = Job::new(command, directory.into());
-    job.writable = true;
-    let mut child = policy.spawn(job)?;
-    // It prints next to nothing on stdout, so that reading one pipe to its end does.
-    let mut message = String::new();
-    drop(child.stdout.take());
-    if let Some(mut stderr) = child.stderr.take() {
-        stderr.read_to_string(&mut message).await.map_err(failed)?;
+/// Whether a repository may have this name, as far as the name and what is around it tell.
+fn is_free(root: &Dir, name: &str) -> bool {
+    let is_good =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(char::is_control);
+    let mut parents = name.match_indices('/').map(|(end, _)| &name[..end]);
+    let is_repository = |path: String| {
+        root.is_file(format!("{path}/HEAD")) && root.is_dir(format!("{path}/objects"))
+    };
+    name.split('/').all(is_good)
+        && !parents.any(|parent| {
+            parent.ends_with(".git")
+                || is_repository(parent.to_owned())
+                || is_repository(format!("{parent}/.git"))
+        })
+}
+
+fn fill(root: &Dir, path: &Path) -> io::Result<()> {
+    root.create_dir(path)?;
+    let directory = root.open_dir(path)?;
+    for name in DIRECTORIES {
+        directory.create_dir_all(name)?;
     }
-    let exit = child.wait().await.map_err(failed)?;
-    match exit.success() {
-        true => Ok(()),
-        false => Err(CreateError::Git { exit, message: message.trim().to_owned() }),
+    for (name, content) in FILES {
+        let mut file =
+            directory.open_with(name, OpenOptions::new().write(true).create_new(true))?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()?;
     }
+    for name in ["objects", "refs", "."] {
+        sync(&directory.open_dir(name)?)?;
+    }
+    Ok(())
+}
+
+fn sync(directory: &Dir) -> io::Result<()> {
+    directory.try_clone()?.into_std_file().sync_all()
 }

@@ -36,6 +36,8 @@ pub(crate) struct GitProcess {
     lookup: Arc<dyn Lookup>,
     /// Where alternates may be.
     root: Option<Arc<Root>>,
+    /// Whether repositories may be made below the root.
+    creates: bool,
     shared: Arc<Shared>,
 }
 
@@ -50,11 +52,19 @@ impl GitProcess {
     pub(crate) fn new(
         lookup: Arc<dyn Lookup>,
         root: Option<Arc<Root>>,
+        creates: bool,
         processes: Processes,
         serving: Serving,
     ) -> Self {
         let (settings, pushes) = (SettingsCache::default(), Pushes::default());
-        Self { lookup, root, shared: Arc::new(Shared { processes, settings, pushes, serving }) }
+        // What has to be marked to be served is made by whoever marks it.
+        let creates = creates && !serving.require_export_ok;
+        Self {
+            lookup,
+            root,
+            creates,
+            shared: Arc::new(Shared { processes, settings, pushes, serving }),
+        }
     }
 }
 
@@ -89,6 +99,28 @@ impl Repositories for GitProcess {
             };
             repository.settings = self.shared.settings.read(&repository, context).await?;
             Ok(Arc::new(repository) as Arc<dyn Repository>)
+        })
+    }
+
+    fn create<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn Repository>, ErrorCode>> {
+        Box::pin(async move {
+            let root = self
+                .root
+                .as_ref()
+                .filter(|root| self.creates && root.single_repository().is_none());
+            let root = root.ok_or(ErrorCode::NotFound)?.path().to_owned();
+            let below = name.to_owned();
+            let made = tokio::task::spawn_blocking(move || create::create(&root, &below));
+            match made.await.map_err(internal)? {
+                Ok(_) | Err(create::CreateError::Exists { .. }) => {}
+                Err(create::CreateError::Name { .. }) => return Err(ErrorCode::NotFound),
+                Err(error) => return Err(internal(error)),
+            }
+            self.open(context, name, Access::Write).await
         })
     }
 }

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use super::Setup;
 use super::lines::{self, follow, lock};
-use super::setup::Access;
+use super::setup::{Access, User};
 use crate::{Scratch, command, process};
 
 /// How long the server may take from its start to its address. It says "well under a second";
@@ -218,7 +218,8 @@ pub(super) fn access_file(access: &Access, scratch: &Scratch) -> PathBuf {
         if let Some(password) = &user.password {
             let _ = writeln!(text, "password = {:?}", password_hash(&user.name, password, scratch));
         }
-        let _ = writeln!(text, "write = {:?}\nread = {:?}", user.write, user.read);
+        let User { write, read, create, .. } = user;
+        let _ = writeln!(text, "write = {write:?}\nread = {read:?}\ncreate = {create:?}");
     }
     let file = scratch.join("access.toml");
     fs::write(&file, text).expect("the access file");

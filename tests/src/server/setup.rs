@@ -13,6 +13,8 @@ pub struct User {
     pub write: Vec<String>,
     /// Globs of the repositories that the principal may read besides those open to all.
     pub read: Vec<String>,
+    /// Globs of the repositories that the principal may make by pushing.
+    pub create: Vec<String>,
 }
 
 /// What a server is told before it starts; the default is the server's own default.
@@ -83,8 +85,20 @@ impl Setup {
             password: password.map(str::to_owned),
             write: own(write),
             read: own(read),
+            create: Vec::new(),
         });
         self
+    }
+
+    /// Adds a user with globs of what may be made by pushing.
+    #[must_use]
+    pub fn creator(self, name: &str, password: &str, create: &[&str]) -> Self {
+        let mut setup = self.user_with(name, Some(password), &[], &[]);
+        let user = setup.access.as_mut().and_then(|access| access.users.last_mut());
+        if let Some(user) = user {
+            user.create = create.iter().map(|&glob| glob.to_owned()).collect();
+        }
+        setup
     }
 
     /// Puts lines at the top of the access file (`read = "principals"`).

@@ -3,6 +3,7 @@
 
 mod access_file;
 mod configuration;
+mod create;
 mod export_ok;
 mod hooks;
 mod reflog;
