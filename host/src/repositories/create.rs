@@ -70,7 +70,7 @@ pub fn create(root: &Path, name: &str) -> Result<PathBuf, CreateError> {
         // Fails if there is a directory by now that has anything in it.
         directory.rename(&temporary, &directory, &below)?;
         let above = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        sync(&directory.open_dir(above)?)
+        sync(&directory, above)
     });
     if let Err(source) = made {
         let _ = directory.remove_dir_all(&temporary);
@@ -111,11 +111,13 @@ fn fill(root: &Dir, path: &Path) -> io::Result<()> {
         file.sync_all()?;
     }
     for name in ["objects", "refs", "."] {
-        sync(&directory.open_dir(name)?)?;
+        sync(&directory, name.as_ref())?;
     }
     Ok(())
 }
 
-fn sync(directory: &Dir) -> io::Result<()> {
-    directory.try_clone()?.into_std_file().sync_all()
+/// Makes the entries of a directory durable.
+fn sync(root: &Dir, path: &Path) -> io::Result<()> {
+    // Opened as a file: a `Dir` cannot be flushed.
+    root.open(path)?.sync_all()
 }
