@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use gitwasi_engine::storage::native::{NativeStorage, block_on};
 use gitwasi_engine::{Engine, Limits};
-use support::faulty::{Fault, Faulty};
+use support::faulty::{Fault, Faulty, STRANGER};
 use support::receive::{Case, Push, ZERO, files, serve};
 
 /// What every ref is at.
@@ -225,4 +225,31 @@ fn example() -> std::path::PathBuf {
     let test = std::env::current_exe().expect("a path");
     let target = test.ancestors().nth(2).expect("a target directory");
     target.join("examples/receive-pack")
+}
+
+/// Who has slept for so long that its locks were swept must not move what others have locked.
+#[test]
+fn a_push_whose_locks_were_taken_away_moves_nothing() {
+    let case = Case::new(&[]);
+    let one = case.push(&case.b, &case.c, "refs/heads/main");
+    let delete = Push::new("").update(&case.a, ZERO, "refs/heads/topic");
+    let both = Push::new("atomic")
+        .update(&case.b, &case.c, "refs/heads/main")
+        .update(ZERO, &case.c, "refs/heads/new")
+        .pack(&case.lab, "work", &[&case.c, &format!("^{}", case.b)]);
+    for push in [one, delete, both] {
+        fresh(&case);
+        let native = NativeStorage::new(case.lab.dir.path());
+        let engine = Engine::new(Faulty::new(native, Fault::LosesLocks, 0), Limits::default());
+        let repository = block_on(engine.open("ours.git")).expect("it opens");
+        let report = serve(&repository, &push.bytes()).0.report;
+        for (_, _, name) in &push.updates {
+            assert!(report.contains(&format!("ng {name} ")), "{report}");
+        }
+        assert_eq!(refs(&case, "ours.git"), refs(&case, "base.git"));
+        let files = files(&case.lab.path("ours.git"));
+        let locks: Vec<_> = files.iter().filter(|(name, _)| name.ends_with(".lock")).collect();
+        assert!(!locks.is_empty() && locks.iter().all(|(_, content)| **content == STRANGER));
+        assert!(files.keys().all(|name| !name.contains("tmp_")), "something is left");
+    }
 }

@@ -3,7 +3,8 @@
 //! Files get a second name and keep the first one until the quarantine is removed; what is in
 //! memory is written under a name of the push's own, flushed and renamed. What is there already is
 //! the same object; a file is replaced by another only when it is so old that a `git prune` that is
-//! under way may take it for garbage. A pack counts from the moment its index is there, so that comes last.
+//! under way may take it for garbage. A pack counts from the moment its index is there, so that
+//! comes last.
 
 use std::collections::BTreeSet;
 
@@ -89,15 +90,20 @@ async fn rename<S: WriteStorage>(
     let mut made = false;
     for _ in 0..ATTEMPTS {
         match storage.rename(from, to).await {
-            Err(StorageError::NotFound) => match storage.create_directory(directory).await {
-                Ok(()) => made = true,
-                Err(StorageError::Exists) => {}
-                Err(error) => return Err(error),
-            },
+            Err(StorageError::NotFound) => made |= make(storage, directory).await?,
             moved => return moved.map(|()| made),
         }
     }
     Err(StorageError::NotFound)
+}
+
+/// Makes a directory; false if it is there.
+async fn make<S: WriteStorage>(storage: &S, directory: &str) -> Result<bool, StorageError> {
+    match storage.create_directory(directory).await {
+        Ok(()) => Ok(true),
+        Err(StorageError::Exists) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Gives the files of a quarantine their places.
@@ -148,11 +154,7 @@ async fn put<S: WriteStorage>(
     for _ in 0..ATTEMPTS {
         match storage.link(from, to).await {
             Ok(()) => return Ok(made),
-            Err(StorageError::NotFound) => match storage.create_directory(directory).await {
-                Ok(()) => made = true,
-                Err(StorageError::Exists) => {}
-                Err(error) => return Err(error),
-            },
+            Err(StorageError::NotFound) => made |= make(storage, directory).await?,
             Err(StorageError::Exists) => match storage.stat(to).await {
                 Ok(stat) if storage.wall_clock().saturating_sub(stat.modified) < OLD => {
                     return Ok(made);

@@ -64,8 +64,8 @@ pub(super) async fn sweep_now_and_then<S: WriteStorage>(
 /// were half way out.
 ///
 /// Leaves alone whatever was written to within `age` seconds, locks within two minutes: it may
-/// belong to a push that is going on, in another process. Zero is for a caller who knows that there is none. Pushes do this
-/// themselves, by [`super::Options::stale_after`].
+/// belong to a push that is going on, in another process. Zero is for a caller who knows that there
+/// is none. Pushes do this themselves, by [`super::Options::stale_after`].
 pub async fn sweep<S: WriteStorage>(repository: &Repository<S>, age: u64) -> Result<()> {
     let engine = &repository.engine;
     let objects = repository.file("objects");

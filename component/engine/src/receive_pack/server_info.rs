@@ -39,8 +39,14 @@ pub(super) async fn update<S: WriteStorage>(
         // Not flushed, as git does not: it can be made again.
         let new = format!("{scratch}.info");
         let file = storage.create_new(&new).await?;
-        file.write_at(0, content).await?;
-        storage.rename(&new, &path).await?;
+        let written = async {
+            file.write_at(0, content).await?;
+            storage.rename(&new, &path).await
+        };
+        if let Err(error) = written.await {
+            _ = storage.remove_file(&new).await;
+            return Err(error.into());
+        }
     }
     Ok(())
 }

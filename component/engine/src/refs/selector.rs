@@ -7,6 +7,10 @@ use std::cmp::Ordering;
 
 use bstr::{BString, ByteSlice as _};
 
+/// Directories that are looked at one by one: a client may name many that are not there, and the
+/// walk from the top meets none of these.
+const DIRECTORIES: usize = 16;
+
 /// Which refs to list.
 #[derive(Debug, Default)]
 pub(super) struct Selector {
@@ -94,6 +98,9 @@ impl Selector {
         }
         directories.sort_unstable();
         directories.dedup();
+        if directories.len() > DIRECTORIES {
+            return all();
+        }
         let within = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
         };
@@ -243,5 +250,7 @@ mod tests {
             ["refs/heads-x", "refs/heads/a"]
         );
         assert!(directories(&["HEAD", "refsx/y"]).is_empty());
+        let many: Vec<String> = (0..99).map(|number| format!("refs/{number}/")).collect();
+        assert_eq!(directories(&many.iter().map(String::as_str).collect::<Vec<_>>()), ["refs"]);
     }
 }

@@ -79,7 +79,7 @@ impl<S: WriteStorage> Transaction<'_, S> {
             }
         }
         let packed = match logs {
-            Ok(()) => packed_refs::rewrite(self.repository, self.scratch, &rewrite).await,
+            Ok(()) => self.rewrite(&rewrite).await,
             Err(error) => Err(error),
         };
         let mut outcomes = Vec::new();
@@ -122,7 +122,7 @@ impl<S: WriteStorage> Transaction<'_, S> {
                 let peeled = self.peel(&prepared.old).await?;
                 rewrite.insert(prepared.name.clone(), Some((prepared.old, peeled)));
             }
-            packed_refs::rewrite(self.repository, self.scratch, &rewrite).await?;
+            self.rewrite(&rewrite).await?;
             let mut touched = Vec::new();
             for prepared in loose {
                 if let Err(Refusal::Failed(_, error)) =
@@ -149,7 +149,16 @@ impl<S: WriteStorage> Transaction<'_, S> {
             }
         }
         self.remove_reflogs().await?;
-        packed_refs::rewrite(self.repository, self.scratch, &rewrite).await
+        self.rewrite(&rewrite).await
+    }
+
+    /// Writes `packed-refs` anew, if all locks are still ours.
+    async fn rewrite(&self, rewrite: &Rewrite) -> Result<()> {
+        let refs = self.prepared.iter().flat_map(|prepared| &prepared.locks);
+        for lock in refs.chain(&self.packed_refs_lock) {
+            lock.check(&self.repository.engine.storage).await?;
+        }
+        packed_refs::rewrite(self.repository, self.scratch, rewrite).await
     }
 
     async fn peel(&self, oid: &Oid) -> Result<Option<Oid>> {

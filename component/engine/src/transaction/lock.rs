@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use super::directories::{make_parents, parent, remove_made};
 use crate::storage::{Kind, Storage, StorageError, StorageWriter, WriteStorage};
-use crate::{Engine, Error, Result};
+use crate::{Engine, Result};
 
 /// How the names of locks go on behind the transaction's path.
 const PREFIX: &str = "lock-";
@@ -16,6 +16,10 @@ const PREFIX: &str = "lock-";
 /// Bytes of one component of such a name: less than any file system takes, with the transaction's
 /// own name before it.
 const COMPONENT: usize = 160;
+
+/// Nanoseconds after which a lock is looked at before anything relies on it: of a process that has
+/// slept for longer, somebody may have taken it for a dead one's, and hold one of the same name.
+const DOUBT: u64 = 30_000_000_000;
 
 /// How often directories that vanish before a lock is in them are made anew. Git's number.
 const ATTEMPTS: u32 = 3;
@@ -31,6 +35,8 @@ pub(super) struct Lock {
     made: Vec<String>,
     /// Whether the lock is still ours: one that was committed may be somebody else's by now.
     held: Cell<bool>,
+    /// When it was taken, by the wall clock, which does not stop with the process.
+    taken: u64,
 }
 
 /// Why a lock could not be taken.
@@ -70,7 +76,8 @@ impl Lock {
         if own.starts_with(&format!("{scratch}/")) {
             make_parents(storage, &own).await?;
         }
-        let mut lock = Self { file, own, made: Vec::new(), held: Cell::new(false) };
+        let taken = storage.wall_clock();
+        let mut lock = Self { file, own, made: Vec::new(), held: Cell::new(false), taken };
         let taken = match lock.write(storage, content).await {
             Ok(()) => lock.link(storage, timeout).await,
             Err(error) => Err(error.into()),
@@ -136,15 +143,29 @@ impl Lock {
 
     /// Puts the lock's content in the place of the file, and so releases the lock.
     pub(super) async fn commit<S: WriteStorage>(&self, storage: &S) -> Result<(), StorageError> {
+        self.check(storage).await?;
         storage.rename(&self.path(), &self.file).await?;
         self.held.set(false);
         _ = storage.remove_file(&self.own).await;
         Ok(())
     }
 
-    /// Releases the lock, unless it was committed.
+    /// Fails if the lock was taken away.
+    pub(super) async fn check<S: Storage>(&self, storage: &S) -> Result<(), StorageError> {
+        let is_old = storage.wall_clock().saturating_sub(self.taken) >= DOUBT;
+        if is_old && !is_same(storage, &self.path(), &self.own).await? {
+            return Err(StorageError::Failed(format!("{} was taken away", self.path())));
+        }
+        Ok(())
+    }
+
+    /// Releases the lock, unless it was committed or taken away.
     pub(super) async fn release<S: WriteStorage>(self, storage: &S) {
         if !self.held.get() {
+            return;
+        }
+        if self.check(storage).await.is_err() {
+            _ = storage.remove_file(&self.own).await;
             return;
         }
         match storage.remove_file(&self.path()).await {
@@ -251,13 +272,17 @@ fn locked_name(own: &str) -> Option<String> {
 }
 
 /// Whether two names are of one file.
-pub(crate) async fn is_same<S: Storage>(storage: &S, a: &str, b: &str) -> Result<bool> {
+pub(crate) async fn is_same<S: Storage>(
+    storage: &S,
+    a: &str,
+    b: &str,
+) -> Result<bool, StorageError> {
     let mut found = [None, None];
     for (slot, path) in found.iter_mut().zip([a, b]) {
         *slot = match storage.stat(path).await {
             Ok(stat) => Some(stat),
             Err(error) if error.is_absent() => return Ok(false),
-            Err(error) => return Err(Error::from(error)),
+            Err(error) => return Err(error),
         };
     }
     // More than the identity: a storage may not be able to tell files apart.

@@ -3,8 +3,8 @@
 use super::directories::parent;
 use crate::storage::{StorageError, StorageWriter, WriteStorage};
 
-/// Writes a file by way of a file beside `scratch`, a path of the caller's own, so that it is always there
-/// whole; durable then.
+/// Writes a file by way of one beside `scratch`, a path of the caller's own, so that it is always
+/// there whole; durable then.
 pub(crate) async fn replace_file<S: WriteStorage>(
     storage: &S,
     scratch: &str,

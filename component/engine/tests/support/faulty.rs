@@ -15,6 +15,9 @@ pub enum Fault {
     Dies,
     /// It fails for want of space; what follows succeeds.
     FailsOnce,
+    /// The process sleeps for an hour when it has taken a lock. Meanwhile the lock was taken for a
+    /// dead one's, and somebody else took it.
+    LosesLocks,
 }
 
 #[derive(Debug)]
@@ -24,9 +27,15 @@ struct Plan {
     struck: Cell<bool>,
 }
 
+/// What is in a lock that somebody else has taken.
+pub const STRANGER: &[u8] = b"stranger";
+
 impl Plan {
     /// Counts an operation; whether it fails.
     fn strikes(&self) -> Option<bool> {
+        if self.fault == Fault::LosesLocks {
+            return None;
+        }
         if self.struck.get() {
             return (self.fault == Fault::Dies).then_some(false);
         }
@@ -90,7 +99,8 @@ impl Storage for Faulty {
     }
 
     fn wall_clock(&self) -> u64 {
-        self.inner.wall_clock()
+        let slept = self.plan.fault == Fault::LosesLocks && self.plan.struck.get();
+        self.inner.wall_clock() + if slept { 3_600_000_000_000 } else { 0 }
     }
 
     fn locate(&self, absolute: &str) -> Option<String> {
@@ -129,7 +139,14 @@ impl WriteStorage for Faulty {
 
     async fn link(&self, from: &str, to: &str) -> Result<(), StorageError> {
         self.plan.check()?;
-        self.inner.link(from, to).await
+        self.inner.link(from, to).await?;
+        if self.plan.fault == Fault::LosesLocks && to.ends_with(".lock") {
+            self.plan.struck.set(true);
+            self.inner.remove_file(to).await?;
+            let stranger = self.inner.create_new(to).await?;
+            stranger.write_at(0, STRANGER.to_vec()).await?;
+        }
+        Ok(())
     }
 
     async fn remove_file(&self, path: &str) -> Result<(), StorageError> {
