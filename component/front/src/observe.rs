@@ -13,7 +13,7 @@ use wit_bindgen::{StreamReader, StreamResult, StreamWriter, spawn_local};
 
 use crate::authorize::{Authorized, Write};
 use crate::bindings::gitwasi::git::observer::{self, PushEvent};
-use crate::bindings::gitwasi::git::types::{ErrorCode, RefUpdate};
+use crate::bindings::gitwasi::git::types::{ErrorCode, RefRefusal, RefUpdate};
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::random::random;
 use crate::bindings::wit_stream;
@@ -34,6 +34,9 @@ pub(crate) struct Observation {
     event: PushEvent,
     parser: ReportParser,
     reported: Reported,
+    /// The refs that the authorizer has refused, sorted: whatever the service says, they have not
+    /// been moved.
+    refused: Vec<Vec<u8>>,
 }
 
 /// What the service has said of the push.
@@ -57,10 +60,16 @@ struct Client {
 
 impl Observation {
     /// Begins to observe a push, if anybody is interested.
-    pub(crate) fn begin(authorized: &Authorized<Write>, head: Head) -> Option<Self> {
+    pub(crate) fn begin(
+        authorized: &Authorized<Write>,
+        head: Head,
+        refusals: &[RefRefusal],
+    ) -> Option<Self> {
         if !observer::interested() {
             return None;
         }
+        let mut refused: Vec<_> = refusals.iter().map(|refusal| refusal.name.clone()).collect();
+        refused.sort_unstable();
         let reports = head.capabilities.report_status || head.capabilities.report_status_v2;
         Some(Self {
             event: PushEvent {
@@ -74,6 +83,7 @@ impl Observation {
             },
             parser: ReportParser::new(head.ref_updates, &head.capabilities),
             reported: if reports { Reported::Awaited } else { Reported::Nothing },
+            refused,
         })
     }
 
@@ -143,7 +153,10 @@ impl Observation {
 
     async fn tell_unconfirmed(self) {
         let mut commands = self.parser.into_commands();
-        commands.retain(|command| command.old_oid != command.new_oid);
+        commands.retain(|command| {
+            let is_refused = self.refused.binary_search(&command.name).is_ok();
+            command.old_oid != command.new_oid && !is_refused
+        });
         if !commands.is_empty() {
             tell(self.event, commands).await;
         }

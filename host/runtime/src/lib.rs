@@ -2,8 +2,9 @@
 //!
 //! This is the only crate that knows wasmtime. What it lends comes in as the traits of
 //! [`contract`], which speak plain Rust and are what `wit/` says in WIT: [`Repositories`],
-//! [`Authorizer`], [`Fallback`], [`Observer`]. What goes out is [`Front`]: a request in, a response out, each
-//! handled in a wasm instance that is reused for requests of the same front and for nobody else's.
+//! [`Authorizer`], [`Fallback`], [`Observer`]. What goes out is [`Front`]: a request in, a response
+//! out, each handled in a wasm instance that is reused for requests of the same front and for
+//! nobody else's.
 //!
 //! Two promises are kept here and nowhere else: a response never ends short and looks whole
 //! ([`body`]), and an instance lives at least as long as anything that streams through it

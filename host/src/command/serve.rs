@@ -153,7 +153,11 @@ fn announce(
             let local = listener.addresses().all(Address::is_local);
             let who =
                 if local { "everybody on this machine" } else { "EVERYBODY WHO CAN REACH IT" };
-            writeln!(out, "WARNING: {who} may push, without a password (--allow-push)")?;
+            let (what, flags) = match options.allow_create {
+                true => ("push and make repositories", "--allow-push, --allow-create"),
+                false => ("push", "--allow-push"),
+            };
+            writeln!(out, "WARNING: {who} may {what}, without a password ({flags})")?;
         }
         (false, Some(file)) => writeln!(out, "pushes: as {} says", file.display())?,
         (false, None) => {

@@ -1,5 +1,7 @@
 //! Figures by their names, and the table of them.
 
+use e2e::Backend;
+
 /// Which of two figures is the better one.
 #[derive(Clone, Copy)]
 pub(crate) enum Better {
@@ -36,7 +38,7 @@ impl Figures {
     }
 
     /// Prints a Markdown table. A ratio above 1 means that ours is better.
-    pub(crate) fn print(&self, ours: &str, theirs: &str) {
+    pub(crate) fn print(&self, [ours, theirs]: [Backend; 2]) {
         println!("| | {ours} | {theirs} | ratio |");
         println!("|---|---|---|---|");
         for Row { name, unit, better, values } in &self.0 {

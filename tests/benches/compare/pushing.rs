@@ -83,28 +83,6 @@ impl<'a> Pushing<'a> {
         let rate = (CLIENTS * EACH) as f64 / cost.seconds;
         column.more("8 clients, 20 pushes of one commit each", "pushes/s", rate);
     }
-
-    /// Large pushes.
-    pub(crate) fn large(&self, subject: &Subject, large: &LargePushes, column: &mut Column<'_>) {
-        let target = self.world.empty("large-push.git");
-        let mut seconds = 0.0;
-        let memory = subject.peak_memory(|| {
-            let cost =
-                subject.cost(|| subject.replay("large-push.git", "git-receive-pack", &large.file));
-            seconds = cost.seconds;
-        });
-        assert_eq!(target.refs().lines().count(), 1);
-        remove(&target);
-        column.less("push of a file of 600 MB", "s", seconds);
-        column.less("the same, private memory of all processes", "MiB", memory);
-        let target = self.world.empty("many-push.git");
-        let cost =
-            subject.cost(|| subject.replay("many-push.git", "git-receive-pack", &large.objects));
-        assert_eq!(target.refs().lines().count(), 1);
-        remove(&target);
-        column.less("push of 200,000 objects", "s", cost.seconds);
-        column.less("push of 200,000 objects, server CPU", "s", cost.cpu_seconds);
-    }
 }
 
 /// Large pushes as they are on the wire.
@@ -129,6 +107,28 @@ impl LargePushes {
         many.repack();
         assert!(many.count_objects() >= 200_000);
         Self { file, objects: written(&many, "main", "many-push") }
+    }
+
+    /// One after the other.
+    pub(crate) fn push(&self, world: &World, subject: &Subject, column: &mut Column<'_>) {
+        let target = world.empty("large-push.git");
+        let mut seconds = 0.0;
+        let memory = subject.peak_memory(|| {
+            let cost =
+                subject.cost(|| subject.replay("large-push.git", "git-receive-pack", &self.file));
+            seconds = cost.seconds;
+        });
+        assert_eq!(target.refs().lines().count(), 1);
+        remove(&target);
+        column.less("push of a file of 600 MB", "s", seconds);
+        column.less("the same, private memory of all processes", "MiB", memory);
+        let target = world.empty("many-push.git");
+        let cost =
+            subject.cost(|| subject.replay("many-push.git", "git-receive-pack", &self.objects));
+        assert_eq!(target.refs().lines().count(), 1);
+        remove(&target);
+        column.less("push of 200,000 objects", "s", cost.seconds);
+        column.less("push of 200,000 objects, server CPU", "s", cost.cpu_seconds);
     }
 }
 

@@ -68,9 +68,16 @@ fn several_listeners_all_serve() {
 fn open_pushes_are_said_loudly() {
     let world = World::default();
     world.small("app.git");
-    let server = world.serve_gitwasi(&Setup::default().allow_push());
-    let loud = || format!("{}{}", server.printed(), server.log()).contains("WARNING");
-    assert!(process::eventually(Duration::from_secs(5), loud), "{server:?}");
+    for (flag, words) in
+        [(None, "may push, without"), (Some("--allow-create"), "make repositories")]
+    {
+        let server = world.serve_gitwasi(&Setup::default().allow_push().arguments(flag));
+        let loud = || {
+            let said = format!("{}{}", server.printed(), server.log());
+            said.contains("WARNING") && said.contains(words)
+        };
+        assert!(process::eventually(Duration::from_secs(5), loud), "{server:?}");
+    }
 }
 
 #[test]
