@@ -12,6 +12,7 @@ mod reach;
 mod set;
 mod sparse;
 mod tree_delta;
+mod tree_order;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};

@@ -68,17 +68,38 @@ impl<S: Storage> Odb<S> {
     /// The object that this one is stored as a delta to, and its position, if its content is at
     /// hand.
     pub(crate) async fn base_at_hand(&self, pack: u32, pos: u32) -> Result<Option<(u32, Object)>> {
+        let Some(base) = self.base_in_pack(pack, pos).await? else { return Ok(None) };
+        let data = self.pack(pack).data(self).await?.id();
+        let Some((kind, content)) = self.engine.bases.find(data, base) else { return Ok(None) };
+        let pos = self.position(pack, base).await?;
+        Ok(pos.map(|pos| (pos, Object { kind, content })))
+    }
+
+    /// The position of the object that this one is stored as a delta to, in the same pack.
+    pub(crate) async fn base_position(&self, pack: u32, pos: u32) -> Result<Option<u32>> {
+        match self.base_in_pack(pack, pos).await? {
+            Some(base) => self.position(pack, base).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn base_in_pack(&self, pack: u32, pos: u32) -> Result<Option<u64>> {
         let pack = self.pack(pack);
-        let idx = pack.idx(self).await?;
-        let entry = pack.entry(self, idx.offset_at(pos).await?).await?;
-        let EntryKind::OfsDelta(base) = entry.kind else { return Ok(None) };
-        let Some((kind, content)) = self.engine.bases.find(pack.data(self).await?.id(), base)
-        else {
-            return Ok(None);
-        };
-        let rev = pack.rev(self).await?;
-        let Some(place) = rev.place_of(idx, base).await? else { return Ok(None) };
-        Ok(Some((rev.checked_pos(idx, place).await?, Object { kind, content })))
+        let offset = pack.idx(self).await?.offset_at(pos).await?;
+        match pack.entry(self, offset).await?.kind {
+            EntryKind::Whole(_) => Ok(None),
+            kind => self.base_offset(pack, kind).await.map(Some),
+        }
+    }
+
+    /// The position of the object that begins at `offset`.
+    async fn position(&self, pack: u32, offset: u64) -> Result<Option<u32>> {
+        let pack = self.pack(pack);
+        let (idx, rev) = (pack.idx(self).await?, pack.rev(self).await?);
+        match rev.place_of(idx, offset).await? {
+            Some(place) => Ok(Some(rev.checked_pos(idx, place).await?)),
+            None => Ok(None),
+        }
     }
 
     /// What an object is and how large, without its content.

@@ -7,6 +7,7 @@ use gitwasi_wire::Oid;
 
 use super::commits::Limited;
 use super::tree_delta::changed;
+use super::tree_order::WINDOW;
 use super::{Node, ObjectSet, Range as CommitRange, Walk};
 use crate::object::{EntryMode, Kind, Tag, Tree};
 use crate::odb::Object;
@@ -198,6 +199,7 @@ impl<S: Storage> Walk<'_, S> {
         }
         selection.whole_trees = true;
         commits.reverse();
+        let mut trees = Vec::new();
         while let Some(node) = commits.pop() {
             let new = if filter.sends(Kind::Commit) {
                 selection.wanted.insert(node)
@@ -214,7 +216,28 @@ impl<S: Storage> Walk<'_, S> {
                     commits.push(parent);
                 }
             }
-            self.include_tree(selection, &commit.tree_id, filter, false).await?;
+            trees.push(commit.tree_id);
+            if trees.len() == WINDOW {
+                self.include_trees(selection, &mut trees, filter).await?;
+            }
+        }
+        self.include_trees(selection, &mut trees, filter).await
+    }
+
+    /// Adds trees that are all in one history, the latest first.
+    async fn include_trees(
+        &mut self,
+        selection: &mut Selection,
+        trees: &mut Vec<Oid>,
+        filter: &Filter,
+    ) -> Result<()> {
+        if filter.tree_depth == Some(0) {
+            trees.clear();
+            return Ok(());
+        }
+        self.bases_first(trees).await?;
+        for tree_id in trees.drain(..) {
+            self.include_tree(selection, &tree_id, filter, false).await?;
         }
         Ok(())
     }
