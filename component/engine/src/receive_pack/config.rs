@@ -49,6 +49,7 @@ pub(super) struct ReceiveConfig {
     pub(super) max_input_size: Option<u64>,
     pub(super) packed_refs_timeout: u64,
     pub(super) ref_timeout: u64,
+    pub(super) tables_timeout: u64,
     pub(super) shallow_update: bool,
     pub(super) unpack_limit: u32,
     pub(super) update_server_info: bool,
@@ -175,6 +176,8 @@ impl ReceiveConfig {
                 .filter(|size| *size > 0),
             packed_refs_timeout: timeout(number("core.packedRefsTimeout")?.unwrap_or(1000)),
             ref_timeout: timeout(number("core.filesRefLockTimeout")?.unwrap_or(100)),
+            // Not git's 100: whoever pushes waits here for all who push.
+            tables_timeout: timeout(number("reftable.lockTimeout")?.unwrap_or(2000)),
             shallow_update: flag("receive.shallowUpdate")?.unwrap_or(false),
             unpack_limit: unpack_limit.map_or(100, |limit| limit.try_into().unwrap_or(u32::MAX)),
             update_server_info: flag("receive.updateServerInfo")?.unwrap_or(false),
