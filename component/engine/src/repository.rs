@@ -12,6 +12,7 @@ use gitwasi_wire::ObjectFormat;
 
 pub use config::{Config, LsRefsUnborn, RefStorage, Setting, Settings};
 
+pub(crate) use config::{include, value};
 pub(crate) use known::KnownRepository;
 
 use crate::odb::Odb;
@@ -118,7 +119,7 @@ async fn locate<S: Storage>(engine: &Engine<S>, name: &str) -> Result<(String, R
         // Before it is read: a change that comes between the two is then noticed.
         let stat = engine.look(&format!("{path}/config")).await?;
         let config = Rc::new(Config::read(engine, &path).await?);
-        if let Some(stat) = stat.filter(|stat| !config.in_two_files && engine.is_settled(stat)) {
+        if let Some(stat) = stat.filter(|stat| !config.in_other_files && engine.is_settled(stat)) {
             known::remember(engine, name, KnownRepository::new(&path, stat, &config));
         }
         return Ok((path, config));

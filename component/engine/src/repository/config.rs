@@ -3,6 +3,7 @@
 //! Spec: git-config(1); gitrepository-layout(5), "repository-version"
 
 mod http;
+pub(crate) mod include;
 pub(crate) mod value;
 
 use std::rc::Rc;
@@ -39,15 +40,15 @@ pub enum LsRefsUnborn {
 /// What the engine reads of a repository's configuration.
 ///
 /// # Deviation
-/// Only the repository's own `config` counts, and its `config.worktree`: no system or user
-/// configuration, no includes.
+/// Only the repository's own `config` counts, its `config.worktree`, and what these include from
+/// within the repository: no system or user configuration.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Config {
     /// `extensions.objectFormat`.
     pub object_format: ObjectFormat,
-    /// `extensions.worktreeConfig`: whether a part of this is in `config.worktree`.
-    pub(crate) in_two_files: bool,
+    /// Whether a part of this is in other files: `config.worktree`, or what is included.
+    pub(crate) in_other_files: bool,
     /// `extensions.refStorage`.
     pub ref_storage: RefStorage,
     /// `http.*`: which services are offered.
@@ -91,28 +92,24 @@ pub struct Config {
 
 impl Config {
     pub(super) async fn read<S: Storage>(engine: &Engine<S>, repository: &str) -> Result<Self> {
-        let content = engine.read_small(&format!("{repository}/config")).await?.unwrap_or_default();
-        let mut entries = value::entries(&content)?;
-        let in_two_files = has_worktree_config(&entries)?;
-        if in_two_files {
-            let path = format!("{repository}/config.worktree");
-            let content = engine.read_small(&path).await?.unwrap_or_default();
-            entries.extend(value::entries(&content)?);
-        }
-        Ok(Self { in_two_files, ..Self::from_entries(&entries)? })
+        let entries = include::read(engine, repository).await?;
+        let config = Self::from_entries(&entries.own, &entries.all)?;
+        Ok(Self { in_other_files: entries.in_other_files, ..config })
     }
 
     /// Parses the content of a `config` file.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when git could not read it either, [`Error::Unsupported`] for a
-    /// repository format that this engine does not know, or a file that includes others.
+    /// repository format that this engine does not know, or a file that includes others, which are
+    /// not at hand here.
     pub fn parse(content: &[u8]) -> Result<Self> {
-        Self::from_entries(&value::entries(content)?)
+        let entries = value::entries(content)?;
+        Self::from_entries(&entries, &entries)
     }
 
-    fn from_entries(entries: &[Entry]) -> Result<Self> {
-        let (object_format, ref_storage) = format(entries)?;
+    fn from_entries(own: &[Entry], entries: &[Entry]) -> Result<Self> {
+        let (object_format, ref_storage) = format(own)?;
         let mut config = Self { object_format, ref_storage, ..Self::default() };
         for entry in entries {
             match (&*entry.section, &entry.subsection) {
@@ -193,7 +190,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             object_format: ObjectFormat::Sha1,
-            in_two_files: false,
+            in_other_files: false,
             ref_storage: RefStorage::Files,
             http: Settings::default(),
             hide_refs: Vec::new(),
