@@ -54,6 +54,8 @@ struct Prepared {
     name: BString,
     /// What it is at; zero for no ref.
     old: Oid,
+    /// Whether it is there: a broken one could be at the zero oid.
+    exists: bool,
     /// What it shall be at; `None` deletes it.
     new: Option<Oid>,
     /// Whether the move is written to its own log.
@@ -65,7 +67,7 @@ struct Prepared {
 impl Prepared {
     /// Whether there is nothing to write.
     fn is_unchanged(&self) -> bool {
-        self.new.map_or_else(|| self.old.is_zero(), |new| new == self.old)
+        self.new.map_or(!self.exists, |new| self.exists && new == self.old)
     }
 }
 

@@ -123,8 +123,8 @@ impl<'r, S: WriteStorage> TableTransaction<'r, S> {
             if head == Some(&name) && !also_logged.iter().any(|name| name == "HEAD") {
                 also_logged.push("HEAD".into());
             }
-            let old = match locked.find(name.as_bstr()).await.map_err(failed)? {
-                Some(Target::Direct(oid)) => oid,
+            let (old, exists) = match locked.find(name.as_bstr()).await.map_err(failed)? {
+                Some(Target::Direct(oid)) => (oid, true),
                 Some(Target::Symbolic(target)) if is_valid_name(target.as_bstr()) => {
                     also_logged.push(std::mem::replace(&mut name, target));
                     continue;
@@ -132,7 +132,7 @@ impl<'r, S: WriteStorage> TableTransaction<'r, S> {
                 Some(Target::Symbolic(_)) => return Err(Refusal::Broken(asked.clone(), name)),
                 None => {
                     locked.check_absent(update, &name, names).await?;
-                    Oid::zero(self.repository.object_format())
+                    (Oid::zero(self.repository.object_format()), false)
                 }
             };
             check_old(update, &old)?;
@@ -150,7 +150,7 @@ impl<'r, S: WriteStorage> TableTransaction<'r, S> {
                 return Err(Refusal::TooLong(name));
             }
             let (new, also_logged) = (update.new, logged);
-            return Ok(Prepared { number, name, old, new, is_logged, also_logged });
+            return Ok(Prepared { number, name, old, exists, new, is_logged, also_logged });
         }
         Err(Refusal::Broken(asked.clone(), name))
     }
