@@ -9,7 +9,7 @@ use gitwasi_runtime::{
 use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError};
 use http::HeaderName;
 
-use crate::authorize::{AccessPolicy, Closure, Request};
+use crate::authorize::{AccessPolicy, Closure, Opened, Request};
 use crate::backend::{Backend, NotAlone};
 use crate::fallback::NotFound;
 use crate::limits::Limits;

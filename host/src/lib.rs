@@ -44,6 +44,6 @@ pub use gitwasi_runtime::{
 };
 pub use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError, ProcessLimits};
 pub use limits::Limits;
-pub use repositories::create::{CreateError, create};
+pub use repositories::create::{CreateError, ObjectFormat, create};
 pub use repositories::lookup::{Lookup, Root, RootError};
 pub use service::{GitService, Peer};

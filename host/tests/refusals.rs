@@ -1,7 +1,7 @@
 //! An authorizer that refuses single refs, and what the real git client makes of it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on")]
-#![allow(unreachable_pub, reason = "tests share `pushed_to`")]
+#![allow(dead_code, unreachable_pub, reason = "not every test uses all of `pushed_to`")]
 
 mod pushed_to;
 

@@ -61,13 +61,19 @@ pub(crate) async fn authorize<A: AccessKind>(
         Decision::AskRepository(asked) => (asked.requester, Some(asked.otherwise)),
         Decision::Refuse(refusal) => return Err(refusal.into()),
     };
-    let repository = match repositories::open(name.as_str().to_owned(), A::ACCESS).await {
-        Err(ErrorCode::NotFound)
-            if service == Some(Service::ReceivePack) && unless_granted.is_none() =>
-        {
-            create(&name, &requester).await?
+    let opened = repositories::open(name.as_str().to_owned(), A::ACCESS).await;
+    let repository = match (opened, &unless_granted) {
+        (Err(ErrorCode::NotFound), granted) if service == Some(Service::ReceivePack) => {
+            match granted {
+                None => create(&name, &requester).await?,
+                // Whoever this is might make it.
+                Some(refusal @ AuthorizerRefusal::Challenge(_)) => {
+                    return Err(refusal.clone().into());
+                }
+                Some(_) => return Err(ErrorCode::NotFound.into()),
+            }
         }
-        opened => opened?,
+        (opened, _) => opened?,
     };
     let settings = repository.settings();
     if !offers(settings, service) {

@@ -13,7 +13,7 @@ use wit_bindgen::{StreamReader, StreamResult, StreamWriter, spawn_local};
 
 use crate::authorize::{Authorized, Write};
 use crate::bindings::gitwasi::git::observer::{self, PushEvent};
-use crate::bindings::gitwasi::git::types::{ErrorCode, RefRefusal, RefUpdate};
+use crate::bindings::gitwasi::git::types::{ErrorCode, RefUpdate};
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::random::random;
 use crate::bindings::wit_stream;
@@ -57,20 +57,11 @@ struct Client {
 
 impl Observation {
     /// Begins to observe a push, if anybody is interested.
-    pub(crate) fn begin(
-        authorized: &Authorized<Write>,
-        mut head: Head,
-        refusals: &[RefRefusal],
-    ) -> Option<Self> {
+    pub(crate) fn begin(authorized: &Authorized<Write>, head: Head) -> Option<Self> {
         if !observer::interested() {
             return None;
         }
         let reports = head.capabilities.report_status || head.capabilities.report_status_v2;
-        if !reports {
-            // Nobody will tell that these were not made.
-            let refused = |name: &[u8]| refusals.iter().any(|refusal| refusal.name == name);
-            head.ref_updates.retain(|update| !refused(&update.name));
-        }
         Some(Self {
             event: PushEvent {
                 id: format!("{:016x}{:016x}", random::get_random_u64(), random::get_random_u64()),

@@ -43,8 +43,10 @@ pub(crate) async fn answer(
     }
     let reasons = refused(&authorized, &head).await?;
     let some = reasons.iter().any(Option::is_some);
-    let all = head.capabilities.atomic || reasons.iter().all(Option::is_some);
-    if some && (all || !authorized.repository.takes_refusals()) {
+    // Who wants no report would not learn of it otherwise.
+    let reports = head.capabilities.report_status || head.capabilities.report_status_v2;
+    let whole = !reports || head.capabilities.atomic || reasons.iter().all(Option::is_some);
+    if some && (whole || !authorized.repository.takes_refusals()) {
         body.drain().await?;
         return Ok(respond::bytes(200, &headers, report(&head, &reasons)?));
     }
@@ -56,7 +58,7 @@ pub(crate) async fn answer(
             Some(RefRefusal { name: update.name.to_vec(), reason: reason? })
         })
         .collect();
-    let observation = Observation::begin(&authorized, head, &refusals);
+    let observation = Observation::begin(&authorized, head);
     let body = body.hand_on(read);
     let response = authorized
         .repository

@@ -1,7 +1,7 @@
 //! What git may be asked to do, and the arguments for it.
 //!
-//! Arguments come from this enum and from nowhere else. The two typed values that reach one (a
-//! namespace, an initial branch) have passed [`refname_component`] before.
+//! Arguments come from this enum and from nowhere else. The one value that reaches one, a namespace,
+//! has passed [`refname_components`] before.
 //! Spec: git-http-backend(1) and its source, for what it runs and prints.
 
 use crate::git::{Git, Version};
@@ -42,22 +42,6 @@ pub enum GitCommand {
     /// `<key>\n<value>\0`, or `<key>\0` when there is no value; keys in lower case. Exits with 1
     /// when there are none.
     Config,
-    /// Makes a bare repository, without templates, in the (empty) directory of the job.
-    Init {
-        /// The object format.
-        object_format: ObjectFormat,
-        /// The branch that HEAD names, without `refs/heads/`.
-        initial_branch: String,
-    },
-}
-
-/// The hash that names objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ObjectFormat {
-    /// SHA-1: oids of 40 hexadecimal digits.
-    Sha1,
-    /// SHA-256: oids of 64 hexadecimal digits.
-    Sha256,
 }
 
 impl GitCommand {
@@ -68,15 +52,12 @@ impl GitCommand {
                 !advertise
             }
             GitCommand::UploadArchive => true,
-            GitCommand::ForEachRef
-            | GitCommand::Head
-            | GitCommand::Config
-            | GitCommand::Init { .. } => false,
+            GitCommand::ForEachRef | GitCommand::Head | GitCommand::Config => false,
         }
     }
 
-    /// Whether `GIT_DIR` has to be set: the services enter the repository that is named to them,
-    /// `init` makes one, the others would have to search for it.
+    /// Whether `GIT_DIR` has to be set: the services enter the repository that is named to them, the
+    /// others would have to search for it.
     pub(crate) fn needs_git_dir(&self) -> bool {
         matches!(self, GitCommand::ForEachRef | GitCommand::Head | GitCommand::Config)
     }
@@ -100,9 +81,6 @@ impl GitCommand {
             GitCommand::ForEachRef => return for_each_ref(namespace),
             GitCommand::Head => return head(git, namespace),
             GitCommand::Config => &["config", "-z", "--get-regexp", "^http\\."],
-            GitCommand::Init { object_format, initial_branch } => {
-                return init(*object_format, initial_branch);
-            }
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -138,22 +116,6 @@ fn head(git: &Git, namespace: Option<&str>) -> Vec<String> {
         .push(format!("--format=%(if)%(symref)%(then)ref: %({target})%(else)%(objectname)%(end)"));
     arguments.push(format!("{}HEAD", namespace.map(prefix).unwrap_or_default()));
     arguments
-}
-
-fn init(object_format: ObjectFormat, initial_branch: &str) -> Vec<String> {
-    let object_format = match object_format {
-        ObjectFormat::Sha1 => "sha1",
-        ObjectFormat::Sha256 => "sha256",
-    };
-    vec![
-        "init".to_owned(),
-        "--bare".to_owned(),
-        "--quiet".to_owned(),
-        "--template=".to_owned(),
-        format!("--object-format={object_format}"),
-        format!("--initial-branch={initial_branch}"),
-        ".".to_owned(),
-    ]
 }
 
 /// Where the refs of a namespace are kept, with a slash at the end.

@@ -12,8 +12,7 @@ use crate::command::GitCommand;
 pub struct Job {
     /// What to run.
     pub command: GitCommand,
-    /// The git directory (for [`GitCommand::Init`]: the empty directory to become one). The child
-    /// works in it, and git is told `.`.
+    /// The git directory. The child works in it, and git is told `.`.
     pub directory: OwnedFd,
     /// Whether the child may write to the directory.
     pub writable: bool,

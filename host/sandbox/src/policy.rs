@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::child::Child;
-use crate::command::{self, GitCommand};
+use crate::command;
 use crate::environment;
 use crate::git::Git;
 use crate::job::Job;
@@ -88,11 +88,6 @@ impl Policy {
         {
             return Err(SpawnError::Namespace);
         }
-        if let GitCommand::Init { initial_branch, .. } = &job.command
-            && !command::refname_components(initial_branch)
-        {
-            return Err(SpawnError::InitialBranch);
-        }
 
         let arguments = job.command.arguments(&self.git, job.namespace.as_deref());
         let environment = environment::for_job(&job, self.hooks, self.platform.has_landlock())
@@ -132,9 +127,6 @@ pub enum SpawnError {
     /// [`Job::namespace`] is not a name; the client's fault if it comes from there.
     #[error("not a namespace")]
     Namespace,
-    /// The branch of [`GitCommand::Init`] is not a name.
-    #[error("not a branch name")]
-    InitialBranch,
     /// [`Job::directory`] has no path any more, or none can be learned.
     #[error("the directory of the repository has no path")]
     Directory(#[source] io::Error),

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::chown;
 
 use fixture::{Fixture, fetch, git, job, open, policy, run};
-use gitwasi_sandbox::{Committer, Exit, GitCommand, Job, ObjectFormat, ProtocolVersion};
+use gitwasi_sandbox::{Committer, Exit, GitCommand, Job, ProtocolVersion};
 
 const ADVERTISE: GitCommand = GitCommand::UploadPack { advertise: true };
 const UPLOAD: GitCommand = GitCommand::UploadPack { advertise: false };
@@ -183,25 +183,6 @@ async fn the_configuration_is_the_repositorys_own() {
     assert_eq!((none.exit, none.text().as_str()), (Exit::Code(1), ""));
     git(&repository, &["config", "http.receivePack", "true"]);
     assert_eq!(config().await.text(), "http.receivepack\ntrue\0");
-}
-
-#[tokio::test]
-async fn init_makes_a_repository_that_git_accepts() {
-    let fixture = Fixture::new();
-    let policy = policy(false);
-    for (name, object_format, expected) in
-        [("one", ObjectFormat::Sha1, "sha1"), ("two", ObjectFormat::Sha256, "sha256")]
-    {
-        let path = fixture.path(name);
-        fs::create_dir(&path).unwrap();
-        let command = GitCommand::Init { object_format, initial_branch: "trunk".into() };
-        let output = run(&policy, Job { writable: true, ..job(command, &path) }, b"").await;
-        assert_eq!((output.exit, output.stderr.as_str()), (Exit::Code(0), ""));
-        assert_eq!(git(&path, &["rev-parse", "--show-object-format"]), expected);
-        assert_eq!(git(&path, &["symbolic-ref", "HEAD"]), "refs/heads/trunk");
-        assert_eq!(git(&path, &["rev-parse", "--is-bare-repository"]), "true");
-        assert!(!path.join("hooks").exists());
-    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Outcome;
 
@@ -15,6 +15,25 @@ pub(crate) struct Init {
     /// The directory of repositories
     #[arg(long, default_value = ".")]
     root: PathBuf,
+
+    /// How it names objects
+    #[arg(long, value_name = "FORMAT", default_value = "sha1")]
+    object_format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Sha1,
+    Sha256,
+}
+
+impl From<Format> for gitwasi::ObjectFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Sha1 => Self::Sha1,
+            Format::Sha256 => Self::Sha256,
+        }
+    }
 }
 
 impl Init {
@@ -25,7 +44,7 @@ impl Init {
         if !self.root.is_dir() {
             return Err(format!("{} is not a directory", self.root.display()).into());
         }
-        let path = gitwasi::create(&self.root, name)?;
+        let path = gitwasi::create(&self.root, name, self.object_format.into())?;
         println!("made {}", path.display());
         Ok(())
     }

@@ -37,11 +37,32 @@ pub enum CreateError {
 const DIRECTORIES: [&str; 7] =
     ["hooks", "info", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"];
 
-const FILES: [(&str, &str); 3] = [
-    ("description", "Unnamed repository; edit this file 'description' to name the repository.\n"),
-    ("config", "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"),
-    ("HEAD", "ref: refs/heads/main\n"),
-];
+const DESCRIPTION: &str =
+    "Unnamed repository; edit this file 'description' to name the repository.\n";
+
+/// How a repository names its objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ObjectFormat {
+    /// By 20 bytes.
+    #[default]
+    Sha1,
+    /// By 32 bytes.
+    Sha256,
+}
+
+impl ObjectFormat {
+    fn config(self) -> &'static str {
+        match self {
+            Self::Sha1 => {
+                "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
+            }
+            Self::Sha256 => {
+                "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n\
+                 [extensions]\n\tobjectformat = sha256\n"
+            }
+        }
+    }
+}
 
 /// Makes an empty bare repository with a branch `main` below `root`, by its name there, to which
 /// `.git` is added; where it is then. It appears whole.
@@ -49,7 +70,7 @@ const FILES: [(&str, &str); 3] = [
 /// # Errors
 ///
 /// Nothing is left where it failed, except directories above it.
-pub fn create(root: &Path, name: &str) -> Result<PathBuf, CreateError> {
+pub fn create(root: &Path, name: &str, format: ObjectFormat) -> Result<PathBuf, CreateError> {
     let name = name.strip_suffix(".git").unwrap_or(name);
     let below = format!("{name}.git");
     let path = root.join(&below);
@@ -66,11 +87,11 @@ pub fn create(root: &Path, name: &str) -> Result<PathBuf, CreateError> {
         directory.create_dir_all(parent).map_err(failed)?;
     }
     let temporary = parent.join(format!(".new-{:016x}", fastrand::u64(..)));
-    let made = fill(&directory, &temporary).and_then(|()| {
+    let made = fill(&directory, &temporary, format).and_then(|()| {
         // Fails if there is a directory by now that has anything in it.
         directory.rename(&temporary, &directory, &below)?;
         let above = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        sync(&directory.open_dir(above)?)
+        sync(&directory, above)
     });
     if let Err(source) = made {
         let _ = directory.remove_dir_all(&temporary);
@@ -98,24 +119,29 @@ fn is_free(root: &Dir, name: &str) -> bool {
         })
 }
 
-fn fill(root: &Dir, path: &Path) -> io::Result<()> {
+fn fill(root: &Dir, path: &Path, format: ObjectFormat) -> io::Result<()> {
     root.create_dir(path)?;
     let directory = root.open_dir(path)?;
     for name in DIRECTORIES {
         directory.create_dir_all(name)?;
     }
-    for (name, content) in FILES {
+    let head = "ref: refs/heads/main\n";
+    for (name, content) in
+        [("description", DESCRIPTION), ("config", format.config()), ("HEAD", head)]
+    {
         let mut file =
             directory.open_with(name, OpenOptions::new().write(true).create_new(true))?;
         file.write_all(content.as_bytes())?;
         file.sync_all()?;
     }
     for name in ["objects", "refs", "."] {
-        sync(&directory.open_dir(name)?)?;
+        sync(&directory, name.as_ref())?;
     }
     Ok(())
 }
 
-fn sync(directory: &Dir) -> io::Result<()> {
-    directory.try_clone()?.into_std_file().sync_all()
+/// Makes the entries of a directory durable.
+fn sync(root: &Dir, path: &Path) -> io::Result<()> {
+    // Opened as a file: a `Dir` cannot be flushed.
+    root.open(path)?.sync_all()
 }

@@ -19,6 +19,7 @@ use gitwasi_runtime::{
 };
 use gitwasi_sandbox::{Committer, GitCommand, Job};
 
+use create::ObjectFormat;
 use lookup::{Lookup, Root};
 use processes::Processes;
 use quarantine::Pushes;
@@ -114,7 +115,9 @@ impl Repositories for GitProcess {
                 .filter(|root| self.creates && root.single_repository().is_none());
             let root = root.ok_or(ErrorCode::NotFound)?.path().to_owned();
             let below = name.to_owned();
-            let made = tokio::task::spawn_blocking(move || create::create(&root, &below));
+            let made = tokio::task::spawn_blocking(move || {
+                create::create(&root, &below, ObjectFormat::Sha1)
+            });
             match made.await.map_err(internal)? {
                 Ok(_) | Err(create::CreateError::Exists { .. }) => {}
                 Err(create::CreateError::Name { .. }) => return Err(ErrorCode::NotFound),

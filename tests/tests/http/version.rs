@@ -99,16 +99,3 @@ fn http_2_by_prior_knowledge_fetches_and_posts() {
     let listed = curl(flags.iter().copied().chain(post)).succeeded();
     assert!(listed.text().contains(&repository.oid("side")));
 }
-
-#[test]
-fn many_requests_share_one_http_2_connection() {
-    const REQUESTS: usize = 24;
-    let world = World::default();
-    let repository = world.small("app.git");
-    let server = world.serve(&Setup::default());
-    let url = server.url("app.git/info/refs?service=git-upload-pack");
-    let flags = ["--http2-prior-knowledge", "--fail", "-w", "%{stderr}<%{num_connects}>"];
-    let all = curl(flags.into_iter().chain([url.as_str(); REQUESTS])).succeeded();
-    assert_eq!(all.text().matches(&repository.oid("side")).count(), REQUESTS);
-    assert_eq!(all.stderr.matches("<1>").count(), 1, "{}", all.stderr);
-}
