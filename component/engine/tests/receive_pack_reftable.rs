@@ -245,6 +245,21 @@ fn tables_that_somebody_merges_are_left_to_them() {
 }
 
 #[test]
+fn tables_with_large_blocks_and_long_logs_are_merged() {
+    let case = case(&[("core.logAllRefUpdates", "true"), ("reftable.blockSize", "16000")]);
+    let message = "word ".repeat(1400);
+    case.lab.git("base.git", &["update-ref", "-m", &message, "refs/heads/topic", &case.b]);
+    let mut push = case.push(&case.b, &case.c, "refs/heads/main");
+    for number in 0..30 {
+        push = push.update(ZERO, &case.c, &format!("refs/x/{number}"));
+    }
+    case.same(&atomic(push));
+    assert_eq!(tables(&case, "ours.git").len(), 1);
+    go_on(&case, "ours.git");
+    case.same(&case.push(&case.b, ZERO, "refs/heads/topic"));
+}
+
+#[test]
 fn somebody_else_s_lock_is_respected() {
     let case = case(&[("reftable.lockTimeout", "10")]);
     write(&case.lab.path("base.git/reftable/tables.list.lock"), b"");

@@ -23,7 +23,7 @@ pub(crate) use block::Value;
 pub(crate) use block_writer::varint;
 pub(crate) use stack::{Merged, Stack, names};
 pub(crate) use table::Section;
-pub(crate) use writer::{BLOCK_SIZE, Shape, TableWriter, has_room};
+pub(crate) use writer::{BLOCK_SIZE, LARGE_BLOCK_SIZE, Shape, TableWriter, has_room};
 
 /// Iterates over the refs of the stack in the order of their names.
 #[derive(Debug)]

@@ -124,9 +124,9 @@ impl<S: Storage> Table<S> {
         self.file.size()
     }
 
-    /// Bytes of its blocks; 0 if it does not say.
-    pub(crate) fn block_size(&self) -> u64 {
-        self.alignment
+    /// Bytes of its blocks; `None` if they differ.
+    pub(crate) fn block_size(&self) -> Option<u32> {
+        u32::try_from(self.alignment).ok().filter(|size| *size > 0)
     }
 
     pub(super) fn place(&self, section: Section) -> Place {

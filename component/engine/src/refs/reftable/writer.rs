@@ -46,8 +46,19 @@ pub(crate) struct TableWriter<'w, W: StorageWriter> {
 /// Bytes of a block. Git's default.
 pub(crate) const BLOCK_SIZE: u32 = 4096;
 
+/// Bytes of a block that takes any record of a table whose blocks have no size: names have at
+/// most 4 KiB.
+pub(crate) const LARGE_BLOCK_SIZE: u32 = 16 << 10;
+
 /// Bytes that gather before they are written.
 const WRITE_SIZE: usize = 64 << 10;
+
+/// Bytes of a block that holds one record, besides its name and value: the block's header, lengths
+/// of the name, one restart, and their count.
+const RECORD_OVERHEAD: usize = 4 + 2 * 10 + 3 + 2;
+
+/// Bytes of a block at most: its length has three bytes.
+const MAX_BLOCK: usize = (1 << 24) - 1;
 
 /// Blocks of a section that need no index. Git's number.
 const WITHOUT_INDEX: usize = 3;
@@ -57,9 +68,8 @@ const LEVEL: u32 = 9;
 
 /// Whether a record with such a name and so many bytes besides fits into any block of a table.
 pub(crate) fn has_room(name: &[u8], value: usize) -> bool {
-    // The table's header and the block's, the lengths of the name, one restart and their count.
-    const REST: usize = 28 + 4 + 6 + 3 + 2;
-    name.len() + value + REST <= BLOCK_SIZE as usize
+    // The table's header may be before the block.
+    28 + name.len() + value + RECORD_OVERHEAD <= BLOCK_SIZE as usize
 }
 
 impl<'w, W: StorageWriter> TableWriter<'w, W> {
@@ -151,7 +161,12 @@ impl<'w, W: StorageWriter> TableWriter<'w, W> {
         }
         self.end_block().await?;
         let before = if self.position() == 0 { self.header.clone() } else { Vec::new() };
-        let mut block = BlockWriter::new(kind, self.shape.block_size as usize, before);
+        let mut size = self.shape.block_size as usize;
+        if kind == Section::Logs.kind() {
+            // Such blocks begin anywhere, and others make larger ones.
+            size = size.max(before.len() + name.len() + value.len() + RECORD_OVERHEAD);
+        }
+        let mut block = BlockWriter::new(kind, size.min(MAX_BLOCK), before);
         let fits = block.add(name, extra, value);
         self.block = Some(block);
         if fits { Ok(()) } else { Err(Error::corrupt("a record that fits no block of a reftable")) }
@@ -252,5 +267,76 @@ fn deflate(content: &[u8], out: &mut Vec<u8>) -> Result<()> {
     match status {
         flate2::Status::StreamEnd => Ok(()),
         _ => Err(Error::corrupt("a reftable")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::refs::reftable::Stack;
+    use crate::storage::WriteStorage;
+    use crate::storage::native::{NativeStorage, block_on};
+    use crate::{Engine, Limits};
+
+    /// Writes a table and reads it.
+    fn written_and_read(section: Section, records: &[(Vec<u8>, Value)]) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let storage = NativeStorage::new(dir.path());
+        let engine: Rc<Engine<NativeStorage>> = Engine::new(storage.clone(), Limits::default());
+        let format = ObjectFormat::Sha1;
+        let shape = Shape { format, block_size: BLOCK_SIZE, updates: (7, 9) };
+        block_on(async {
+            let list = storage.create_new("tables.list").await.expect("made");
+            list.write_at(0, b"a\n".to_vec()).await.expect("written");
+            let file = storage.create_new("a").await.expect("made");
+            let mut table = TableWriter::new(&file, shape);
+            for (name, value) in records {
+                table.add(section, name, 8, value).await.expect("added");
+            }
+            let count = table.finish().await.expect("written");
+            assert_eq!(count, records.len() as u64);
+            let stack = Stack::open_at(&engine, ".", format).await.expect("a stack");
+            let mut found = stack.seek(section, b"").await.expect("a cursor");
+            for (name, value) in records {
+                assert_eq!(found.next().await.expect("a record").as_ref(), Some(value));
+                assert_eq!(found.last, *name);
+            }
+            assert_eq!(found.next().await.expect("the end"), None);
+            for (name, value) in records.iter().rev() {
+                found.seek(name).await.expect("a record");
+                assert_eq!(found.at(name), Some(value));
+            }
+        });
+    }
+
+    fn log(message: &[u8]) -> Value {
+        let mut entry = vec![1; 40];
+        entry.extend([1, b'A', 1, b'@', 9, 0, 0]);
+        varint(message.len() as u64, &mut entry);
+        entry.extend_from_slice(message);
+        Value::Log(entry)
+    }
+
+    #[test]
+    fn log_entries_of_any_length_are_kept() {
+        let key = |name: &str| [name.as_bytes(), b"\0\xff\xff\xff\xff\xff\xff\xff\xf0"].concat();
+        let mut records = vec![(key("a"), log(&[b'x'; 9000])), (key("b"), Value::Deleted)];
+        records.extend((0..500).map(|number| (key(&format!("c{number:04}")), log(&[b'y'; 700]))));
+        written_and_read(Section::Logs, &records);
+    }
+
+    #[test]
+    fn refs_are_found_through_an_index_of_two_levels() {
+        let oid = gitwasi_wire::Oid::Sha1([3; 20]);
+        let name = |number: u32| format!("{:08x}", number * 7919).repeat(20).into_bytes();
+        let mut records: Vec<_> = (0..3000).map(|n| (name(n), Value::Direct(oid))).collect();
+        records[2].1 = Value::Symbolic(b"refs/x".to_vec());
+        records[3].1 = Value::Tag(oid, oid);
+        records[4].1 = Value::Deleted;
+        written_and_read(Section::Refs, &records);
+        written_and_read(Section::Refs, &records[..1]);
+        written_and_read(Section::Refs, &[]);
     }
 }

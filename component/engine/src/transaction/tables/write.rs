@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use super::log::NewLogs;
 use super::{Locked, Prepared, TableTransaction};
-use crate::refs::reftable::{BLOCK_SIZE, Section, Shape, Stack, TableWriter, Value};
+use crate::refs::reftable::{
+    BLOCK_SIZE, LARGE_BLOCK_SIZE, Section, Shape, Stack, TableWriter, Value,
+};
 use crate::storage::WriteStorage;
 use crate::{Error, Result};
 
@@ -100,9 +102,9 @@ impl<S: WriteStorage> TableTransaction<'_, S> {
     ) -> Result<u64> {
         let engine = &self.repository.engine;
         let merged = locked.stack.tables.iter().skip(start);
-        let block_size = merged.map(|(_, table)| table.block_size()).max().unwrap_or(0);
         // What fitted into a block fits into one of the new table.
-        let block_size = u32::try_from(block_size).unwrap_or(BLOCK_SIZE).max(BLOCK_SIZE);
+        let block_size = merged.map(|(_, table)| table.block_size().unwrap_or(LARGE_BLOCK_SIZE));
+        let block_size = block_size.max().unwrap_or(BLOCK_SIZE).max(BLOCK_SIZE);
         let shape = Shape { format: self.repository.object_format(), block_size, updates };
         let file = engine.storage.create_new(path).await?;
         let mut table = TableWriter::new(&file, shape);
