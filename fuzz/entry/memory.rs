@@ -30,6 +30,15 @@ impl Memory {
         memory
     }
 
+    /// Puts a file there, and its directory.
+    pub(crate) fn put(&self, path: &str, content: &[u8]) {
+        let mut files = self.0.borrow_mut();
+        if let Some((directory, _)) = path.rsplit_once('/') {
+            files.entry(directory.to_owned()).or_insert(None);
+        }
+        files.insert(path.to_owned(), Some(Rc::new(RefCell::new(content.to_vec()))));
+    }
+
     fn find(&self, path: &str) -> Result<Option<Content>, StorageError> {
         self.0.borrow().get(path).cloned().ok_or(StorageError::NotFound)
     }

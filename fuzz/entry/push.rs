@@ -11,6 +11,7 @@ mod memory;
 use gitwasi_engine::fsck::{self, DotGit, Findings, MessageId, Severities};
 use gitwasi_engine::index_pack::{self, Options, PackSource};
 use gitwasi_engine::object::Kind;
+use gitwasi_engine::receive_pack::{self, AcceptAll, Identity};
 use gitwasi_engine::storage::native::block_on;
 use gitwasi_engine::{Engine, Error, Limits};
 use gitwasi_wire::{ObjectFormat, Oid};
@@ -78,16 +79,21 @@ fn entry(kind: u8, base: &[u8], content: &[u8], pack: &mut Vec<u8>) {
     }
     pack.push(byte);
     pack.extend_from_slice(base);
-    pack.extend_from_slice(&[0x78, 0x01]);
+    stored(content, pack);
+}
+
+/// A zlib stream that is stored, not deflated.
+fn stored(content: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&[0x78, 0x01]);
     let mut blocks = content.chunks(0xffff).peekable();
     loop {
         let block = blocks.next().unwrap_or_default();
         let last = blocks.peek().is_none();
         let length = block.len() as u16;
-        pack.push(u8::from(last));
-        pack.extend_from_slice(&length.to_le_bytes());
-        pack.extend_from_slice(&(!length).to_le_bytes());
-        pack.extend_from_slice(block);
+        out.push(u8::from(last));
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&(!length).to_le_bytes());
+        out.extend_from_slice(block);
         if last {
             break;
         }
@@ -97,7 +103,7 @@ fn entry(kind: u8, base: &[u8], content: &[u8], pack: &mut Vec<u8>) {
         a = (a + u32::from(*byte)) % 65_521;
         b = (b + a) % 65_521;
     }
-    pack.extend_from_slice(&(b << 16 | a).to_be_bytes());
+    out.extend_from_slice(&(b << 16 | a).to_be_bytes());
 }
 
 /// The objects that were taken in, read back; or why not.
@@ -132,6 +138,47 @@ fn take(pack: &[u8], size: usize, unpack_limit: u32) -> Result<Vec<(Oid, Kind)>,
         }
         Ok(received.objects.iter().collect())
     })
+}
+
+/// A reftable over another one, then the content of a block of log entries: a ref and its log are
+/// deleted, and the tables are merged. No panic, and what was reported as deleted is not there.
+pub(crate) fn reftable_push(data: &[u8]) {
+    delete_main(data);
+    let mut table = b"REFT\x01\0\x10\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x08".to_vec();
+    let header = table.clone();
+    let length = (table.len() + 4 + data.len()) as u32;
+    table.extend_from_slice(&(u32::from(b'g') << 24 | length & 0x00ff_ffff).to_be_bytes());
+    stored(data, &mut table);
+    table.extend_from_slice(&header);
+    table.extend_from_slice(&[0; 44]);
+    delete_main(&table);
+}
+
+fn delete_main(table: &[u8]) {
+    let memory = Memory::with_repository("a");
+    let config = b"[core]\nrepositoryformatversion=1\nlogallrefupdates=always\n\
+        [extensions]\nrefstorage=reftable\n[receive]\ndenydeletecurrent=ignore\n";
+    memory.put("a/config", config);
+    memory.put("a/reftable/tables.list", b"a\nb\n");
+    memory.put("a/reftable/a", include_bytes!("../fixtures/engine/logs.ref"));
+    memory.put("a/reftable/b", table);
+    let zero = "0".repeat(40);
+    let line = format!("{} {zero} refs/heads/main\0 report-status", "1".repeat(40));
+    let request = format!("{:04x}{line}0000", line.len() + 4).into_bytes();
+    let options = receive_pack::Options::new(Identity::new("C", "c@d"));
+    let engine = Engine::new(memory, Limits::default());
+    block_on(async {
+        let Ok(repository) = engine.open("a").await else { return };
+        let (mut source, mut output) = (Pieces(request.chunks(1000)), Vec::new());
+        let mut gate = AcceptAll;
+        let pushed =
+            receive_pack::serve(&repository, &mut source, &mut gate, &options, &mut output);
+        let pushed = pushed.await;
+        if pushed.is_ok_and(|pushed| !pushed.ref_updates.is_empty()) {
+            let found = repository.resolve_ref("refs/heads/main".into()).await;
+            assert!(!matches!(found, Ok(Some(_))), "{found:?}");
+        }
+    });
 }
 
 /// A commit: no panic, messages are harmless, and what is ignored is not found.

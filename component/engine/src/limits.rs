@@ -11,8 +11,18 @@ pub struct Limits {
     /// Bytes of inflated objects kept as likely delta bases, for the whole instance. Forgets.
     pub base_cache: usize,
     /// Bytes of one object that has to be in memory: commits, tags and trees that are parsed,
-    /// and deltas' bases and results. Whole blobs that are streamed are not bound by it.
+    /// and deltas' bases and results. Blobs that are streamed are not bound by it, but the deltas
+    /// that one of them is made of together.
     pub object_size: u64,
+    /// Bytes that are kept, while one object of more than [`Self::object_size`] is sent that is
+    /// stored as a delta, of the object it builds on. Forgets; what was forgotten is inflated
+    /// again.
+    pub delta_window: usize,
+    /// How often such an object is inflated again. Deltas copy mostly forward.
+    pub delta_rewinds: u64,
+    /// Instructions of its deltas that are followed for each byte of such an object. Git's copy 16
+    /// bytes and more, and it makes 50 deltas on top of one another.
+    pub delta_steps: u64,
     /// Deltas on top of one another. Git makes at most 4095.
     pub delta_depth: usize,
     /// Packs of one repository, those of its alternates included.
@@ -94,6 +104,9 @@ impl Default for Limits {
             block_cache: 8 << 20,
             base_cache: 8 << 20,
             object_size: 64 << 20,
+            delta_window: 16 << 20,
+            delta_rewinds: 100,
+            delta_steps: 8,
             delta_depth: 4096,
             packs: 4096,
             open_directories: 64,

@@ -11,6 +11,7 @@ mod generation;
 mod held;
 mod idx;
 mod inflate;
+mod large;
 mod loose;
 mod multi_pack_index;
 mod pack;

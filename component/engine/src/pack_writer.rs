@@ -258,14 +258,37 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
             How::Ref(base) => encode::ref_delta(entry.size, &base),
             How::Whole => {
                 self.copy(pack, copying).await?;
-                let object = repository.odb.read_packed(number, place.pos).await?;
-                return self.whole(&object).await;
+                return self.made_whole(number, pack, place).await;
             }
         };
         self.copy(pack, copying).await?;
         self.out.put(&head).await?;
         copying.pending = Some((entry.data_offset, place.end));
         self.copy(pack, copying).await
+    }
+
+    /// Writes an object that is stored as a delta.
+    async fn made_whole(&mut self, number: u32, pack: &Pack<S>, place: Place) -> Result<()> {
+        let odb = &self.walk.repository.odb;
+        if odb.packed_size(pack, place.offset).await? <= odb.engine.limits.object_size {
+            match odb.read_packed(number, place.pos).await {
+                Ok(object) => return self.whole(&object).await,
+                // Something that it is made of is larger.
+                Err(Error::LimitExceeded("object_size")) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut reader = odb.open_large(pack, place.offset).await?;
+        self.out.put(&encode::whole(reader.kind(), reader.size())).await?;
+        self.deflater.reset();
+        loop {
+            let piece = reader.next().await?;
+            self.out.put(self.deflater.deflate(&piece, piece.is_empty())?).await?;
+            odb.engine.worked(piece.len() as u64 / 64).await;
+            if piece.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// Writes an object that is in memory.

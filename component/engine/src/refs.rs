@@ -8,7 +8,7 @@ mod iterate;
 mod loose;
 mod packed;
 mod peel;
-mod reftable;
+pub(crate) mod reftable;
 mod selector;
 
 use bstr::{BStr, BString, ByteSlice};

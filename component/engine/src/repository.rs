@@ -12,6 +12,7 @@ use gitwasi_wire::ObjectFormat;
 
 pub use config::{Config, LsRefsUnborn, RefStorage, Setting, Settings};
 
+pub(crate) use config::{include, value};
 pub(crate) use known::KnownRepository;
 
 use crate::odb::Odb;
@@ -86,6 +87,15 @@ impl<S: Storage> Repository<S> {
         self.config.http
     }
 
+    /// Whether a push needs what no engine over WASI can do: modes of files
+    /// (`core.sharedRepository`), or a working tree that is brought up to date.
+    ///
+    /// Pushes are taken nevertheless, without modes; to a branch that is checked out they are
+    /// refused.
+    pub fn wants_git_for_pushes(&self) -> bool {
+        self.config.is_shared || self.config.updates_working_tree
+    }
+
     /// How the repository names objects.
     pub fn object_format(&self) -> ObjectFormat {
         self.config.object_format
@@ -118,7 +128,7 @@ async fn locate<S: Storage>(engine: &Engine<S>, name: &str) -> Result<(String, R
         // Before it is read: a change that comes between the two is then noticed.
         let stat = engine.look(&format!("{path}/config")).await?;
         let config = Rc::new(Config::read(engine, &path).await?);
-        if let Some(stat) = stat.filter(|stat| !config.in_two_files && engine.is_settled(stat)) {
+        if let Some(stat) = stat.filter(|stat| !config.in_other_files && engine.is_settled(stat)) {
             known::remember(engine, name, KnownRepository::new(&path, stat, &config));
         }
         return Ok((path, config));

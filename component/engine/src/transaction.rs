@@ -5,7 +5,7 @@
 //! so that a native git which works on the same repository is excluded the way it expects to be.
 //! A few refs that need not move together become files, as git writes them. Refs that have to
 //! move together, and very many refs, move by one rename of `packed-refs`: whenever the process
-//! ends, all of them are old or all are new.
+//! ends, all of them are old or all are new. Where refs are in tables, all of a push are in one.
 //!
 //! Spec: gitrepository-layout(5), "refs", "packed-refs", "logs"
 //!
@@ -25,6 +25,7 @@ mod reflog;
 mod refusal;
 mod replace_file;
 mod shallow_file;
+mod tables;
 
 use std::collections::BTreeSet;
 
@@ -38,11 +39,14 @@ pub(crate) use reflog::LogRefUpdates;
 pub(crate) use refusal::Refusal;
 pub(crate) use replace_file::replace_file;
 pub(crate) use shallow_file::ShallowFile;
+pub(crate) use tables::sweep as sweep_tables;
 
 use crate::Repository;
+use crate::repository::RefStorage;
 use crate::storage::WriteStorage;
 use lock::Lock;
 use name_conflict::Known;
+use tables::TableTransaction;
 
 /// One ref to be moved.
 #[derive(Debug, Clone)]
@@ -68,11 +72,75 @@ pub(crate) struct Options {
     pub(crate) ref_timeout: u64,
     /// Milliseconds to wait for the lock of `packed-refs`. Git's `core.packedRefsTimeout`.
     pub(crate) packed_refs_timeout: u64,
+    /// Milliseconds to wait for the lock of a stack of tables. Git's `reftable.lockTimeout`.
+    pub(crate) tables_timeout: u64,
 }
 
 /// Updates that are locked and checked, and wait to be made.
 #[derive(Debug)]
-pub(crate) struct Transaction<'r, S: WriteStorage> {
+pub(crate) enum Transaction<'r, S: WriteStorage> {
+    Files(FileTransaction<'r, S>),
+    Tables(TableTransaction<'r, S>),
+}
+
+impl<'r, S: WriteStorage> Transaction<'r, S> {
+    /// Locks and checks `updates`; what is answered holds for each of them, in their order.
+    ///
+    /// With `atomic` nothing stays locked unless all may be made. `scratch` is a path that nobody
+    /// else uses.
+    pub(crate) async fn prepare(
+        repository: &'r Repository<S>,
+        scratch: &'r str,
+        updates: &[Update],
+        atomic: bool,
+        options: &'r Options,
+    ) -> (Self, Vec<Result<(), Refusal>>) {
+        match repository.config.ref_storage {
+            RefStorage::Files => {
+                let prepared =
+                    FileTransaction::prepare(repository, scratch, updates, atomic, options);
+                let (transaction, outcomes) = prepared.await;
+                (Self::Files(transaction), outcomes)
+            }
+            RefStorage::Reftable => {
+                let prepared =
+                    TableTransaction::prepare(repository, scratch, updates, atomic, options);
+                let (transaction, outcomes) = prepared.await;
+                (Self::Tables(transaction), outcomes)
+            }
+        }
+    }
+
+    /// Gives everything back as it was.
+    pub(crate) async fn roll_back(self) {
+        match self {
+            Self::Files(transaction) => transaction.roll_back().await,
+            Self::Tables(transaction) => transaction.roll_back().await,
+        }
+    }
+
+    /// Whether there is anything to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Files(transaction) => transaction.is_empty(),
+            Self::Tables(transaction) => transaction.is_empty(),
+        }
+    }
+
+    /// Makes the updates, each by its number; all are durable then.
+    ///
+    /// Those that move through `packed-refs` or a table are made together or not at all.
+    pub(crate) async fn commit(self) -> Vec<(usize, Result<(), Refusal>)> {
+        match self {
+            Self::Files(transaction) => transaction.commit().await,
+            Self::Tables(transaction) => transaction.commit().await,
+        }
+    }
+}
+
+/// A transaction over refs that are files.
+#[derive(Debug)]
+pub(crate) struct FileTransaction<'r, S: WriteStorage> {
     repository: &'r Repository<S>,
     /// A path of this transaction alone, in the same file system as the refs. Files that it needs
     /// for a moment have names that begin with it and a dot.
@@ -92,7 +160,7 @@ pub(crate) struct Transaction<'r, S: WriteStorage> {
 /// together: a file each has to be flushed, one by one.
 const MANY: usize = 64;
 
-/// An update that is locked and checked.
+/// An update of a ref that is a file, locked and checked.
 #[derive(Debug)]
 struct Prepared {
     /// Its place in the list of updates.

@@ -325,3 +325,24 @@ fn reftables_of_every_shape() {
         same(&lab, name);
     }
 }
+
+/// Git leaves up to three blocks side by side at the top of an index.
+#[test]
+fn a_ref_is_found_in_a_reftable_wherever_it_is() {
+    let lab = Lab::new();
+    lab.history("a.git", 3, &["--ref-format=reftable"]);
+    let commit = lab.git("a.git", &["rev-parse", "main"]);
+    // Names that have little in common, so that few fit into a block.
+    let name = |number: u64| format!("refs/x/{:040x}", u128::from(number * 7919) << 90);
+    let names: Vec<String> = (0..20_000).map(name).collect();
+    let input: String = names.iter().map(|name| format!("create {name} {commit}\n")).collect();
+    lab.git_with("a.git", &["update-ref", "--stdin"], input.as_bytes(), &[]);
+    lab.git("a.git", &["pack-refs", "--all"]);
+    let repository = lab.open("a.git");
+    for name in names.iter().step_by(97) {
+        let found = block_on(repository.resolve_ref(name.as_str().into())).expect("no error");
+        assert!(found.is_some(), "{name}");
+    }
+    let found = block_on(repository.resolve_ref("refs/y".into())).expect("no error");
+    assert_eq!(found, None);
+}

@@ -172,6 +172,14 @@ fn what_the_configuration_denies_is_denied() {
 }
 
 #[test]
+fn what_an_included_file_denies_is_denied() {
+    let case = Case::new(&[("include.path", "denied")]);
+    write(&case.lab.path("base.git/denied"), b"[receive]\n\tdenyDeletes = true\n");
+    let report = case.refused(&case.push(&case.a, ZERO, "refs/heads/topic"));
+    assert_eq!(report, "unpack ok\nng refs/heads/topic deletion prohibited\n");
+}
+
+#[test]
 fn the_current_branch_is_kept() {
     let case = Case::new(&[]);
     let report = case.refused(&case.push(&case.b, ZERO, "refs/heads/main"));

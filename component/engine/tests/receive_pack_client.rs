@@ -87,7 +87,17 @@ fn advertisements_are_git_s() {
 
 #[test]
 fn the_git_client_pushes() {
-    let case = Case::new(&[("receive.advertisePushOptions", "true")]);
+    the_git_client_pushes_to("files");
+}
+
+#[test]
+fn the_git_client_pushes_to_reftables() {
+    the_git_client_pushes_to("reftable");
+}
+
+fn the_git_client_pushes_to(ref_format: &str) {
+    let config = [("receive.advertisePushOptions", "true")];
+    let case = Case::with_refs(&config, "sha1", ref_format);
     let lab = &case.lab;
     let url = http::serve(lab.dir.path().into());
     let remote = format!("{url}/base.git");

@@ -71,12 +71,33 @@ fn git_collects_garbage_meanwhile() {
     assert!(refused < 20, "{refused} of 40 pushes were refused");
 }
 
+/// Git moves refs and merges tables while tables are added.
+#[test]
+fn git_writes_to_the_reftable_meanwhile() {
+    let case = Case::with_refs(&[("reftable.lockTimeout", "10000")], "sha1", "reftable");
+    let refused = pushes_to(
+        &case,
+        &[
+            &["pack-refs", "--all"],
+            &["update-ref", "refs/heads/others", "HEAD"],
+            &["update-ref", "-d", "refs/heads/others"],
+        ],
+    );
+    assert_eq!(refused, 0);
+    let list = std::fs::read_to_string(case.lab.path("base.git/reftable/tables.list"));
+    assert!(list.expect("a list").lines().count() < 12);
+}
+
 /// Pushes 40 times while git does other things; how many pushes were refused.
 fn pushes_while(others: &[&[&str]]) -> u32 {
     let case =
         Case::new(&[("core.filesRefLockTimeout", "2000"), ("core.packedRefsTimeout", "5000")]);
+    pushes_to(&case, others)
+}
+
+fn pushes_to(case: &Case, others: &[&[&str]]) -> u32 {
     let lab = &case.lab;
-    let commits = chain(&case, &case.b, 40);
+    let commits = chain(case, &case.b, 40);
     let stop = Arc::new(AtomicBool::new(false));
     let others: Vec<_> = others.iter().map(|args| loops(lab, args, &stop)).collect();
     let mut refused = 0;
@@ -112,7 +133,16 @@ fn pushes_while(others: &[&[&str]]) -> u32 {
 
 #[test]
 fn of_two_pushes_for_one_ref_one_wins() {
-    let case = Case::new(&[]);
+    one_of_two_wins("files");
+}
+
+#[test]
+fn of_two_pushes_for_one_ref_in_a_reftable_one_wins() {
+    one_of_two_wins("reftable");
+}
+
+fn one_of_two_wins(ref_format: &str) {
+    let case = Case::with_refs(&[], "sha1", ref_format);
     let root: PathBuf = case.lab.dir.path().into();
     for round in 0..100 {
         let name = format!("refs/heads/race/{round}");
@@ -139,7 +169,16 @@ fn of_two_pushes_for_one_ref_one_wins() {
 
 #[test]
 fn of_a_push_to_the_engine_and_one_to_git_one_wins() {
-    let case = Case::new(&[]);
+    engine_or_git_wins("files");
+}
+
+#[test]
+fn of_a_push_to_the_engine_and_one_to_git_one_wins_a_reftable() {
+    engine_or_git_wins("reftable");
+}
+
+fn engine_or_git_wins(ref_format: &str) {
+    let case = Case::with_refs(&[("reftable.lockTimeout", "5000")], "sha1", ref_format);
     let lab = &case.lab;
     for round in 0..40 {
         let name = format!("refs/heads/race/{round}");

@@ -24,7 +24,12 @@ fn left(case: &Case) -> Vec<String> {
         let half = name
             .strip_suffix(".pack")
             .is_some_and(|stem| !names.iter().any(|name| *name == format!("{stem}.idx")));
-        half || name.contains("tmp_") || name.ends_with(".lock")
+        let unlisted = name.starts_with("reftable/") && name.ends_with(".ref") && {
+            let list = std::fs::read_to_string(case.lab.path("ours.git/reftable/tables.list"));
+            let list = list.expect("a list of tables");
+            !list.lines().any(|listed| name.ends_with(listed))
+        };
+        half || unlisted || name.contains("tmp_") || name.ends_with(".lock")
     };
     names.iter().filter(is_left).cloned().collect()
 }
@@ -155,12 +160,53 @@ fn a_delete_of_a_ref_in_both_places() {
     both(&case, &Push::new("").update(&case.b, ZERO, "refs/heads/topic"));
 }
 
+#[test]
+fn an_atomic_push_into_reftables() {
+    let case = Case::with_refs(&[("core.logAllRefUpdates", "true")], "sha1", "reftable");
+    let push = Push::new("atomic")
+        .update(&case.b, &case.c, "refs/heads/main")
+        .update(&case.a, ZERO, "refs/heads/topic")
+        .update(ZERO, &case.c, "refs/heads/deep/new");
+    both(&case, &news(&case, push));
+}
+
+#[test]
+fn a_push_of_several_refs_and_deletes_into_reftables() {
+    let case = Case::with_refs(&[("receive.unpackLimit", "1")], "sha1", "reftable");
+    // Both a push that merges tables, and one that adds one.
+    for number in 0..200 {
+        case.lab.git("base.git", &["update-ref", &format!("refs/x/{number}"), &case.a]);
+        if number == 2 {
+            both(&case, &several(&case));
+        }
+    }
+    both(&case, &several(&case));
+}
+
+fn several(case: &Case) -> Push {
+    let push = Push::new("")
+        .update(&case.b, &case.c, "refs/heads/main")
+        .update(&case.a, ZERO, "refs/heads/topic")
+        .update(ZERO, &case.c, "refs/heads/topic/below");
+    news(case, push)
+}
+
 /// The example binary, killed at random moments: `GITWASI_KILL_ROUNDS` says how often.
 #[test]
 fn a_process_that_is_killed() {
+    killed_anywhere("files");
+}
+
+/// The same, where refs are in tables.
+#[test]
+fn a_process_that_is_killed_over_reftables() {
+    killed_anywhere("reftable");
+}
+
+fn killed_anywhere(ref_format: &str) {
     let rounds = std::env::var("GITWASI_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
     let rounds: u64 = rounds.unwrap_or(100);
-    let case = Case::new(&[("core.logAllRefUpdates", "true")]);
+    let case = Case::with_refs(&[("core.logAllRefUpdates", "true")], "sha1", ref_format);
     case.lab.git("base.git", &["update-ref", "refs/heads/loose", &case.a]);
     let one = news(&case, Push::new("").update(&case.b, &case.c, "refs/heads/main"));
     let atomic = Push::new("atomic")
@@ -188,6 +234,7 @@ fn a_process_that_is_killed() {
         let after = took.map(|took| (random >> 33) % (took * 5 / 4));
         let (output, took) = run(&case, push, after);
         if after.is_none() {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             durations.insert(kind, took);
         }
         killed += u32::from(!output.status.success());

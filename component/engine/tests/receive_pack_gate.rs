@@ -120,18 +120,6 @@ fn what_was_not_advertised_is_refused() {
 }
 
 #[test]
-fn a_repository_with_reftable_is_left_alone() {
-    let case = Case::new(&[]);
-    _ = std::fs::remove_dir_all(case.lab.path("base.git"));
-    case.lab.git("", &["init", "-q", "--bare", "--ref-format=reftable", "base.git"]);
-    let push = Push::new("").update(ZERO, &case.c, "refs/heads/main");
-    let push = push.pack(&case.lab, "work", &[&case.c]);
-    let (report, pushed) = serve(&case, &push, &mut Refuses::default());
-    assert!(pushed.is_err() && report.contains("not supported here"), "{report}");
-    untouched(&case);
-}
-
-#[test]
 fn a_delete_that_finds_nothing_is_no_event() {
     let case = Case::new(&[]);
     let push = Push::new("").update(ZERO, ZERO, "refs/heads/nope");

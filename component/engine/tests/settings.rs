@@ -84,3 +84,91 @@ fn a_change_of_either_configuration_is_noticed() {
         assert_eq!(setting(), expected);
     }
 }
+
+/// What `git config` and the engine make of a setting of one repository.
+fn same_setting(lab: &Lab, name: &str, at: &str) -> Option<Setting> {
+    let git = lab.git_with(name, &["config", "--type=bool", "http.uploadpack"], b"", &[]);
+    let expected = match (git.status.code(), String::from_utf8_lossy(&git.stdout).trim()) {
+        (Some(0), "true") => Some(Setting::Enabled),
+        (Some(0), "false") => Some(Setting::Disabled),
+        (Some(1), _) => Some(Setting::Unset),
+        _ => None,
+    };
+    let ours = block_on(lab.engine().open(name)).ok();
+    let ours = ours.map(|repository| repository.settings().upload_pack);
+    assert_eq!(ours, expected, "{at}");
+    ours
+}
+
+#[test]
+fn what_is_included_counts_in_its_place() {
+    for ref_format in ["files", "reftable"] {
+        let lab = Lab::new();
+        let format = format!("--ref-format={ref_format}");
+        lab.git("", &["init", "-q", "--bare", "-b", "side/x", &format, "a.git"]);
+        let file = |name: &str, text: &str| {
+            let path = lab.path("a.git").join(name);
+            std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+            support::write(&path, text.as_bytes());
+        };
+        file("on", "[http]\nuploadpack = true\n");
+        file("more/off", "[http]\nuploadpack = false\n");
+        file("more/both", "[include]\npath = off\npath = ./nope\n[include]\npath=deep/on\n");
+        file("more/deep/on", "[http]\nuploadpack = true\n");
+        file("self", "[include]\npath = self\n");
+        file("bad", "[http\n");
+        let plain = std::fs::read_to_string(lab.path("a.git/config")).expect("a configuration");
+        let mut seen = std::collections::BTreeSet::new();
+        for text in [
+            "[include]\npath = on\n",
+            "[include]\npath = on\n[http]\nuploadpack = false\n",
+            "[http]\nuploadpack = false\n[Include]\nPATH = on\n",
+            "[include]\npath = on\npath = more/off\n",
+            "[include]\npath = more/both\n",
+            "[include]\npath = nope\n",
+            "[include]\npath = bad\n",
+            "[include]\npath = self\n",
+            "[includeIf \"onbranch:side/x\"]\npath = on\n",
+            "[includeIf \"onbranch:side/\"]\npath = on\n",
+            "[includeIf \"onbranch:side/*\"]\npath = on\n",
+            "[includeIf \"onbranch:*\"]\npath = on\n",
+            "[includeIf \"onbranch:**\"]\npath = on\n",
+            "[includeIf \"onbranch:main\"]\npath = on\n",
+            "[includeIf \"nobody:knows\"]\npath = on\n",
+        ] {
+            file("config", &format!("{plain}{text}"));
+            seen.insert(format!("{:?}", same_setting(&lab, "a.git", text)));
+        }
+        assert_eq!(seen.len(), 4, "{seen:?}");
+        // A change of what is included is noticed at once.
+        file("config", &format!("{plain}[include]\npath = on\n"));
+        let engine = lab.engine();
+        let setting = || block_on(engine.open("a.git")).expect("it opens").settings().upload_pack;
+        assert_eq!(setting(), Setting::Enabled);
+        file("on", "[http]\nuploadpack = false\n");
+        assert_eq!(setting(), Setting::Disabled);
+    }
+}
+
+#[test]
+fn what_is_included_from_elsewhere_is_not_passed_over() {
+    let lab = Lab::new();
+    lab.git("", &["init", "-q", "--bare", "a.git"]);
+    support::write(&lab.path("outside"), b"[http]\nuploadpack = false\n");
+    let plain = std::fs::read_to_string(lab.path("a.git/config")).expect("a configuration");
+    let absolute = lab.path("outside").display().to_string();
+    let many = "path = nope\n".repeat(200);
+    for text in [
+        "[include]\npath = ../outside\n",
+        "[include]\npath = objects/../../outside\n",
+        "[include]\npath = ~/outside\n",
+        "[include]\npath\n",
+        "[includeIf \"gitdir:/\"]\npath = x\n",
+        "[includeIf \"hasconfig:remote.*.url:x\"]\npath = x\n",
+        &format!("[include]\npath = {absolute}\n"),
+        &format!("[include]\n{many}"),
+    ] {
+        support::write(&lab.path("a.git/config"), format!("{plain}{text}").as_bytes());
+        assert!(block_on(lab.engine().open("a.git")).is_err(), "{text}");
+    }
+}

@@ -4,7 +4,6 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use gitwasi_engine::init::{InitOptions, init_bare};
-use gitwasi_engine::repository::RefStorage;
 use gitwasi_engine::{Engine, Limits, Repository};
 
 use crate::bindings::gitwasi::git::types::{Access, ErrorCode};
@@ -78,12 +77,7 @@ impl Instance {
         if self.config.require_export_ok && !repository.is_export_ok().await.map_err(error_code)? {
             return Err(ErrorCode::NotFound);
         }
-        match (access, repository.config().ref_storage) {
-            (Access::Write, RefStorage::Reftable) => {
-                Err(ErrorCode::Unsupported("the engine does not write reftables".to_owned()))
-            }
-            _ => Ok(repository),
-        }
+        Ok(repository)
     }
 
     /// Makes a repository, unless it is there, and opens it.

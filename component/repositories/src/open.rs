@@ -17,7 +17,15 @@ impl Guest for Component {
     async fn open(name: String, access: Access) -> Result<Repository, ErrorCode> {
         let opened = Instance::current()?.open(&name, access).await;
         let served = match opened {
-            Ok(repository) => Served::Own(Own { repository: Rc::new(repository), name, access }),
+            Ok(repository) => {
+                if access == Access::Write && repository.wants_git_for_pushes() {
+                    match next::open(name.clone(), access).await {
+                        Err(ErrorCode::Unsupported(_)) => {}
+                        opened => return Ok(Repository::new(Served::Next(opened?))),
+                    }
+                }
+                Served::Own(Own { repository: Rc::new(repository), name, access })
+            }
             Err(error @ (ErrorCode::NotFound | ErrorCode::Unsupported(_))) => {
                 Served::Next(or_else(name, access, error).await?)
             }

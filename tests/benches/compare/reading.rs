@@ -113,32 +113,41 @@ impl Reading {
             }
         }
         self.replays(subject, column);
-        let memory = subject.peak_memory(|| {
-            let cost = subject.cost(|| self.at_once(subject, 32));
-            column.less("32 clones at once to `/dev/null`", "s", cost.seconds);
-        });
-        column.less("32 clones at once, private memory of all processes", "MiB", memory);
+        for (name, path, request) in self.replayed() {
+            let name = format!("32 clones at once to {name}");
+            let memory = subject.peak_memory(|| {
+                let cost = subject.cost(|| at_once(subject, 32, path, request));
+                column.less(&name, "s", cost.seconds);
+            });
+            column.less(&format!("{name}, private memory of all processes"), "MiB", memory);
+        }
     }
 
     /// Clones whose pack is thrown away.
     pub(crate) fn replays(&self, subject: &Subject, column: &mut Column<'_>) {
-        for (name, path, request) in [
-            ("clone to `/dev/null`, bitmaps", "large.git", &self.clone),
-            ("clone to `/dev/null`, no bitmaps", "walked.git", &self.clone_walked),
-        ] {
+        for (name, path, request) in self.replayed() {
+            let name = format!("clone to {name}");
             let cost = subject.cost(|| subject.replay(path, "git-upload-pack", request));
-            column.less(name, "s", cost.seconds);
+            column.less(&name, "s", cost.seconds);
             column.less(&format!("{name}, server CPU"), "s", cost.cpu_seconds);
         }
     }
 
-    fn at_once(&self, subject: &Subject, count: usize) {
-        thread::scope(|scope| {
-            for _ in 0..count {
-                scope.spawn(|| subject.replay("large.git", "git-upload-pack", &self.clone));
-            }
-        });
+    /// What is cloned to nowhere: how it is named, where it is and what is asked for.
+    fn replayed(&self) -> [(&'static str, &'static str, &Path); 2] {
+        [
+            ("`/dev/null`, bitmaps", "large.git", &self.clone),
+            ("`/dev/null`, no bitmaps", "walked.git", &self.clone_walked),
+        ]
     }
+}
+
+fn at_once(subject: &Subject, count: usize, path: &str, request: &Path) {
+    thread::scope(|scope| {
+        for _ in 0..count {
+            scope.spawn(|| subject.replay(path, "git-upload-pack", request));
+        }
+    });
 }
 
 fn clone(world: &World, subject: &Subject, count: usize) {

@@ -17,6 +17,7 @@ mod partial;
 mod push;
 mod push_options;
 mod ref_in_want;
+mod reftable;
 mod shallow;
 
 fn main() {
@@ -35,6 +36,7 @@ fn main() {
         push::SCENARIOS,
         push_options::SCENARIOS,
         ref_in_want::SCENARIOS,
+        reftable::SCENARIOS,
         shallow::SCENARIOS,
     ];
     let trials = scenarios.concat().into_iter().flat_map(|scenario| scenario.trials()).collect();

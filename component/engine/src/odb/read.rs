@@ -10,6 +10,9 @@ use crate::object::Kind;
 use crate::storage::Storage;
 use crate::{Error, Result};
 
+/// Bytes that the two sizes of a delta have at most.
+const MAX_SIZES: usize = 20;
+
 /// An object in memory.
 #[derive(Debug, Clone)]
 pub struct Object {
@@ -126,14 +129,23 @@ impl<S: Storage> Odb<S> {
                 kind => self.base_offset(pack, kind).await?,
             };
             if size.is_none() {
-                let data = pack.data(self).await?;
-                let head = self.inflaters.inflate_head(data, entry.data_offset, 20).await?;
-                let sizes = delta::sizes(&head).ok_or_else(|| Error::corrupt("a delta"))?;
-                size = Some(sizes.result);
+                size = Some(self.packed_size(pack, offset).await?);
             }
             offset = base;
         }
         Err(Error::LimitExceeded("delta_depth"))
+    }
+
+    /// Bytes of the object at `offset`.
+    pub(crate) async fn packed_size(&self, pack: &Pack<S>, offset: u64) -> Result<u64> {
+        let entry = pack.entry(self, offset).await?;
+        if let EntryKind::Whole(_) = entry.kind {
+            return Ok(entry.size);
+        }
+        let data = pack.data(self).await?;
+        let head = self.inflaters.inflate_head(data, entry.data_offset, MAX_SIZES).await?;
+        let sizes = delta::sizes(&head).ok_or_else(|| Error::corrupt("a delta"))?;
+        Ok(sizes.result)
     }
 
     async fn resolve(&self, pack: &Pack<S>, mut offset: u64) -> Result<Object> {

@@ -5,6 +5,8 @@
 use bstr::{BString, ByteSlice};
 
 use crate::fsck::{SetError, Severities};
+use crate::repository::include;
+use crate::repository::value::Entry;
 use crate::storage::Storage;
 use crate::transaction::LogRefUpdates;
 use crate::{Error, Repository, Result};
@@ -49,6 +51,7 @@ pub(super) struct ReceiveConfig {
     pub(super) max_input_size: Option<u64>,
     pub(super) packed_refs_timeout: u64,
     pub(super) ref_timeout: u64,
+    pub(super) tables_timeout: u64,
     pub(super) shallow_update: bool,
     pub(super) unpack_limit: u32,
     pub(super) update_server_info: bool,
@@ -57,9 +60,9 @@ pub(super) struct ReceiveConfig {
 impl ReceiveConfig {
     pub(super) async fn read<S: Storage>(repository: &Repository<S>) -> Result<Self> {
         let engine = &repository.engine;
-        let content = engine.recall_file(&repository.file("config")).await?.unwrap_or_default();
+        let entries = include::read(engine, &repository.path).await?;
         let mut skip_lists = Vec::new();
-        let mut config = Self::parse(&content, &mut skip_lists)?;
+        let mut config = Self::from_entries(&entries.all, &mut skip_lists)?;
         if let Some(severities) = &mut config.fsck {
             for path in skip_lists {
                 // Git resolves it against the repository; what is outside cannot be read.
@@ -79,105 +82,92 @@ impl ReceiveConfig {
         Ok(config)
     }
 
-    fn parse(content: &[u8], skip_lists: &mut Vec<String>) -> Result<Self> {
-        let bad = |_| Error::corrupt("config");
-        let metadata = gix_config::file::Metadata::api();
-        let options = gix_config::file::init::Options::default();
-        let file = gix_config::File::from_bytes_no_includes(content, metadata, options);
-        let file = file.map_err(bad)?;
-        let flag = |key: &str| file.boolean(key).map_err(bad);
-        let number = |key: &str| file.integer(key).map_err(bad);
+    fn from_entries(entries: &[Entry], skip_lists: &mut Vec<String>) -> Result<Self> {
+        let last = |key: &str| entries.iter().rev().find(|entry| entry.key() == key);
+        let flag = |key: &str| last(key).map(Entry::boolean).transpose();
+        let number = |key: &str| last(key).map(Entry::integer).transpose();
 
         let mut hide_refs = Vec::new();
         let mut severities = Severities::default();
         let mut warnings = Vec::new();
-        for section in file.sections() {
-            let header = section.header();
-            let name = header.name().to_str_lossy().to_ascii_lowercase();
-            match (name.as_str(), header.subsection_name()) {
-                ("transfer" | "receive", None) => {
-                    hide_refs.extend(section.values("hideRefs").into_iter().map(|value| {
-                        let value: &[u8] = value.as_ref();
-                        BString::from(value.trim_end_with(|end| end == '/'))
-                    }));
+        for entry in entries {
+            match (&*entry.section, &entry.subsection) {
+                ("transfer" | "receive", None) if entry.name == "hiderefs" => {
+                    hide_refs.push(entry.text()?.trim_end_with(|end| end == '/').into());
                 }
-                ("receive", Some(subsection)) if subsection.eq_ignore_ascii_case(b"fsck") => {
-                    for name in section.value_names() {
-                        let name = name.to_string();
-                        let value = section.value(name.as_str()).unwrap_or_default();
-                        let value: &[u8] = value.as_ref();
-                        let value = value.to_str_lossy();
-                        if name.eq_ignore_ascii_case("skiplist") {
-                            skip_lists.push(value.into_owned());
-                            continue;
+                ("receive", Some(subsection)) if ***subsection == *b"fsck" => {
+                    let value = entry.text()?.to_str_lossy();
+                    if entry.name == "skiplist" {
+                        skip_lists.push(value.into_owned());
+                        continue;
+                    }
+                    match severities.set(&entry.name, &value) {
+                        Ok(()) => {}
+                        Err(SetError::UnknownMessage(_) | SetError::UnknownSeverity(_)) => {
+                            warnings.push(format!("skipping unknown msg id '{}'", entry.name));
                         }
-                        match severities.set(&name, &value) {
-                            Ok(()) => {}
-                            Err(SetError::UnknownMessage(_) | SetError::UnknownSeverity(_)) => {
-                                let name = name.to_ascii_lowercase();
-                                warnings.push(format!("skipping unknown msg id '{name}'"));
-                            }
-                            Err(error) => return Err(Error::Corrupt(error.to_string())),
-                        }
+                        Err(error) => return Err(Error::Corrupt(error.to_string())),
                     }
                 }
                 _ => {}
             }
         }
-        let fsck = match flag("receive.fsckObjects")? {
+        let fsck = match flag("receive.fsckobjects")? {
             Some(fsck) => fsck,
-            None => flag("transfer.fsckObjects")?.unwrap_or(true),
+            None => flag("transfer.fsckobjects")?.unwrap_or(true),
         };
         let is_bare = flag("core.bare")?.unwrap_or(true);
-        let log = match file.string("core.logAllRefUpdates") {
+        let log = match last("core.logallrefupdates").and_then(|entry| entry.value.as_ref()) {
             Some(value) if value.eq_ignore_ascii_case(b"always") => LogRefUpdates::Always,
-            _ => match flag("core.logAllRefUpdates")?.unwrap_or(!is_bare) {
+            _ => match flag("core.logallrefupdates")?.unwrap_or(!is_bare) {
                 true => LogRefUpdates::Branches,
                 false => LogRefUpdates::Never,
             },
         };
         let deny = |key: &str| -> Result<Deny> {
-            let Some(value) = file.string(key) else { return Ok(Deny::Unconfigured) };
-            let value: &[u8] = value.as_ref();
+            let Some(entry) = last(key) else { return Ok(Deny::Unconfigured) };
+            let value = entry.value.as_ref().map_or(&b""[..], |value| value);
             Ok(match value.to_ascii_lowercase().as_slice() {
                 b"ignore" => Deny::Ignore,
                 b"warn" => Deny::Warn,
                 b"refuse" => Deny::Refuse,
                 b"updateinstead" => Deny::UpdateInstead,
-                _ if flag(key)?.unwrap_or_default() => Deny::Refuse,
+                _ if entry.boolean()? => Deny::Refuse,
                 _ => Deny::Ignore,
             })
         };
-        let unpack_limit = number("receive.unpackLimit")?.filter(|limit| *limit >= 0);
+        let unpack_limit = number("receive.unpacklimit")?.filter(|limit| *limit >= 0);
         let unpack_limit = match unpack_limit {
             Some(limit) => Some(limit),
-            None => number("transfer.unpackLimit")?.filter(|limit| *limit >= 0),
+            None => number("transfer.unpacklimit")?.filter(|limit| *limit >= 0),
         };
         // Negative means for ever to git; a minute is that for a request.
         let timeout = |milliseconds: i64| u64::try_from(milliseconds).unwrap_or(60_000);
         Ok(Self {
-            advertise_atomic: flag("receive.advertiseAtomic")?.unwrap_or(true),
-            advertise_push_options: flag("receive.advertisePushOptions")?.unwrap_or(false),
-            advertise_session_id: flag("transfer.advertiseSID")?.unwrap_or(false),
-            advertise_ofs_delta: flag("repack.useDeltaBaseOffset")?.unwrap_or(true),
+            advertise_atomic: flag("receive.advertiseatomic")?.unwrap_or(true),
+            advertise_push_options: flag("receive.advertisepushoptions")?.unwrap_or(false),
+            advertise_session_id: flag("transfer.advertisesid")?.unwrap_or(false),
+            advertise_ofs_delta: flag("repack.usedeltabaseoffset")?.unwrap_or(true),
             is_bare,
-            deny_current_branch: deny("receive.denyCurrentBranch")?,
-            deny_delete_current: deny("receive.denyDeleteCurrent")?,
-            deny_deletes: flag("receive.denyDeletes")?.unwrap_or(false),
-            deny_non_fast_forwards: flag("receive.denyNonFastForwards")?.unwrap_or(false),
+            deny_current_branch: deny("receive.denycurrentbranch")?,
+            deny_delete_current: deny("receive.denydeletecurrent")?,
+            deny_deletes: flag("receive.denydeletes")?.unwrap_or(false),
+            deny_non_fast_forwards: flag("receive.denynonfastforwards")?.unwrap_or(false),
             hide_refs,
             fsck: fsck.then_some(severities),
             warnings,
-            keep_alive: number("receive.keepAlive")?.unwrap_or(5).try_into().unwrap_or(0),
+            keep_alive: number("receive.keepalive")?.unwrap_or(5).try_into().unwrap_or(0),
             log,
-            max_input_size: number("receive.maxInputSize")?
+            max_input_size: number("receive.maxinputsize")?
                 .and_then(|size| u64::try_from(size).ok())
                 .filter(|size| *size > 0),
-            packed_refs_timeout: timeout(number("core.packedRefsTimeout")?.unwrap_or(1000)),
-            ref_timeout: timeout(number("core.filesRefLockTimeout")?.unwrap_or(100)),
-            shallow_update: flag("receive.shallowUpdate")?.unwrap_or(false),
+            packed_refs_timeout: timeout(number("core.packedrefstimeout")?.unwrap_or(1000)),
+            ref_timeout: timeout(number("core.filesreflocktimeout")?.unwrap_or(100)),
+            // Not git's 100: whoever pushes waits here for all who push.
+            tables_timeout: timeout(number("reftable.locktimeout")?.unwrap_or(2000)),
+            shallow_update: flag("receive.shallowupdate")?.unwrap_or(false),
             unpack_limit: unpack_limit.map_or(100, |limit| limit.try_into().unwrap_or(u32::MAX)),
-            update_server_info: flag("receive.updateServerInfo")?.unwrap_or(false),
+            update_server_info: flag("receive.updateserverinfo")?.unwrap_or(false),
         })
     }
 }
@@ -185,6 +175,7 @@ impl ReceiveConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repository::value;
 
     #[test]
     fn settings_of_pushes_are_read() {
@@ -193,7 +184,8 @@ mod tests {
             \tmaxInputSize = 2k\n\thideRefs = refs/a/\n[receive \"fsck\"]\n\tbadEmail = ignore\n\
             \tnoSuch = warn\n\tskipList = list\n[transfer]\n\tunpackLimit = 7\n";
         let mut skip_lists = Vec::new();
-        let config = ReceiveConfig::parse(text, &mut skip_lists).expect("a config");
+        let entries = value::entries(text).expect("entries");
+        let config = ReceiveConfig::from_entries(&entries, &mut skip_lists).expect("a config");
         assert_eq!(config.deny_current_branch, Deny::UpdateInstead);
         assert_eq!(config.deny_delete_current, Deny::Ignore);
         assert_eq!(config.max_input_size, Some(2048));

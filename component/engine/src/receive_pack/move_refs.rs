@@ -61,6 +61,7 @@ impl<S: WriteStorage> Service<'_, S> {
             message: "push",
             ref_timeout: self.config.ref_timeout,
             packed_refs_timeout: self.config.packed_refs_timeout,
+            tables_timeout: self.config.tables_timeout,
         };
         let prepared = Transaction::prepare(
             repository,

@@ -8,7 +8,9 @@ use super::config::{Deny, ReceiveConfig};
 use super::push::Command;
 use super::response::Response;
 use crate::object::Kind;
+use crate::refs::reftable::{Section, Stack, Value};
 use crate::refs::{Resolved, is_valid_name};
+use crate::repository::RefStorage;
 use crate::storage::{Kind as FileKind, WriteStorage};
 use crate::upload_pack::Output;
 use crate::walk::{Range, Walk};
@@ -67,13 +69,33 @@ impl Heads {
                 Err(error) => return Err(error.into()),
             };
         for entry in entries.iter().filter(|entry| entry.kind == FileKind::Directory) {
-            let head = engine.read_small(&format!("{directory}/{}/HEAD", entry.name)).await?;
-            if let Some(target) = head.unwrap_or_default().strip_prefix(b"ref:") {
-                linked.push(target.trim_ascii().into());
-            }
+            let worktree = format!("{directory}/{}", entry.name);
+            linked.extend(head_of(repository, &worktree).await?);
         }
         Ok(Self { own, linked })
     }
+}
+
+/// What the HEAD of a linked worktree points to.
+async fn head_of<S: WriteStorage>(
+    repository: &Repository<S>,
+    worktree: &str,
+) -> Result<Option<BString>> {
+    let engine = &repository.engine;
+    if repository.config().ref_storage == RefStorage::Reftable {
+        let directory = format!("{worktree}/reftable");
+        if engine.look(&directory).await?.is_none() {
+            return Ok(None);
+        }
+        let stack = Stack::open_at(engine, &directory, repository.object_format()).await?;
+        let found = stack.seek(Section::Refs, b"HEAD").await?;
+        return Ok(match found.at(b"HEAD") {
+            Some(Value::Symbolic(target)) => Some(target.as_slice().into()),
+            _ => None,
+        });
+    }
+    let head = engine.read_small(&format!("{worktree}/HEAD")).await?.unwrap_or_default();
+    Ok(head.strip_prefix(b"ref:").map(|target| target.trim_ascii().into()))
 }
 
 /// Why a ref update is refused, as the client sees it; `None` if it may be made.
@@ -146,8 +168,12 @@ pub(super) async fn refusal<S: WriteStorage, O: Output>(
     if !is_delete && is_branch {
         let new = &update.new_oid;
         if kind(repository, new).await? != Some(Kind::Commit) {
+            let asked = match repository.config().ref_storage {
+                RefStorage::Files => format!("cannot update ref '{name}': "),
+                RefStorage::Reftable => String::new(),
+            };
             response.error(&format!(
-                "cannot update ref '{name}': trying to write non-commit object {new} to branch '{name}'"
+                "{asked}trying to write non-commit object {new} to branch '{name}'"
             ));
             return Ok(Some("failed to update ref"));
         }

@@ -6,8 +6,11 @@
 use std::time::Duration;
 
 use crate::quarantine::Quarantine;
+use crate::repository::RefStorage;
 use crate::storage::{Kind, WriteStorage};
-use crate::transaction::{is_same, release_left_lock, release_left_locks, remove_tree};
+use crate::transaction::{
+    is_same, release_left_lock, release_left_locks, remove_tree, sweep_tables,
+};
 use crate::{Engine, Repository, Result};
 
 /// How the directories' names begin.
@@ -83,6 +86,10 @@ pub async fn sweep<S: WriteStorage>(repository: &Repository<S>, age: u64) -> Res
         } else {
             release_left_lock(engine, &repository.path, &path).await?;
         }
+    }
+    if repository.config().ref_storage == RefStorage::Reftable {
+        let age = age.min(MOMENT);
+        sweep_tables(repository, (age > 0).then(|| before(age))).await?;
     }
     Ok(())
 }

@@ -16,7 +16,6 @@ use super::{Options, PackSource, Pushed, aliases, server_info};
 use crate::index_pack::{self, NewObjects};
 use crate::quarantine::Quarantine;
 use crate::refs::is_hidden;
-use crate::repository::RefStorage;
 use crate::storage::{StorageError, WriteStorage};
 use crate::upload_pack::Output;
 use crate::{Error, Repository, Result};
@@ -112,10 +111,6 @@ fn check_head<S: WriteStorage>(
     config: &ReceiveConfig,
     head: &Head,
 ) -> Result<()> {
-    if repository.config().ref_storage == RefStorage::Reftable {
-        // Files would be written that nobody reads.
-        return Err(Error::Unsupported("pushes to reftable".into()));
-    }
     let format = head.capabilities.object_format;
     if format != repository.object_format() {
         return Err(Error::Malformed(format!("error: unsupported object format '{format}'")));

@@ -3,6 +3,7 @@
 //! Spec: git-config(1); gitrepository-layout(5), "repository-version"
 
 mod http;
+pub(crate) mod include;
 pub(crate) mod value;
 
 use std::rc::Rc;
@@ -39,15 +40,15 @@ pub enum LsRefsUnborn {
 /// What the engine reads of a repository's configuration.
 ///
 /// # Deviation
-/// Only the repository's own `config` counts, and its `config.worktree`: no system or user
-/// configuration, no includes.
+/// Only the repository's own `config` counts, its `config.worktree`, and what these include from
+/// within the repository: no system or user configuration.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Config {
     /// `extensions.objectFormat`.
     pub object_format: ObjectFormat,
-    /// `extensions.worktreeConfig`: whether a part of this is in `config.worktree`.
-    pub(crate) in_two_files: bool,
+    /// Whether a part of this is in other files: `config.worktree`, or what is included.
+    pub(crate) in_other_files: bool,
     /// `extensions.refStorage`.
     pub ref_storage: RefStorage,
     /// `http.*`: which services are offered.
@@ -87,36 +88,45 @@ pub struct Config {
     pub(crate) bundles: Vec<Entry>,
     /// `uploadpack.blobPackfileUri` is set: `packfile-uris` is advertised.
     pub blob_packfile_uri: bool,
+    /// `core.sharedRepository` gives files other modes than the process's umask.
+    pub is_shared: bool,
+    /// `receive.denyCurrentBranch` is `updateInstead`.
+    pub updates_working_tree: bool,
 }
 
 impl Config {
     pub(super) async fn read<S: Storage>(engine: &Engine<S>, repository: &str) -> Result<Self> {
-        let content = engine.read_small(&format!("{repository}/config")).await?.unwrap_or_default();
-        let mut entries = value::entries(&content)?;
-        let in_two_files = has_worktree_config(&entries)?;
-        if in_two_files {
-            let path = format!("{repository}/config.worktree");
-            let content = engine.read_small(&path).await?.unwrap_or_default();
-            entries.extend(value::entries(&content)?);
-        }
-        Ok(Self { in_two_files, ..Self::from_entries(&entries)? })
+        let entries = include::read(engine, repository).await?;
+        let config = Self::from_entries(&entries.own, &entries.all)?;
+        Ok(Self { in_other_files: entries.in_other_files, ..config })
     }
 
     /// Parses the content of a `config` file.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when git could not read it either, [`Error::Unsupported`] for a
-    /// repository format that this engine does not know, or a file that includes others.
+    /// repository format that this engine does not know, or a file that includes others, which are
+    /// not at hand here.
     pub fn parse(content: &[u8]) -> Result<Self> {
-        Self::from_entries(&value::entries(content)?)
+        let entries = value::entries(content)?;
+        Self::from_entries(&entries, &entries)
     }
 
-    fn from_entries(entries: &[Entry]) -> Result<Self> {
-        let (object_format, ref_storage) = format(entries)?;
+    fn from_entries(own: &[Entry], entries: &[Entry]) -> Result<Self> {
+        let (object_format, ref_storage) = format(own)?;
         let mut config = Self { object_format, ref_storage, ..Self::default() };
         for entry in entries {
             match (&*entry.section, &entry.subsection) {
+                ("core", None) if entry.name == "sharedrepository" => {
+                    config.is_shared = is_shared(entry);
+                }
                 ("http", None) => config.http.take(entry)?,
+                ("receive", None) if entry.name == "denycurrentbranch" => {
+                    config.updates_working_tree = entry
+                        .value
+                        .as_ref()
+                        .is_some_and(|value| value.eq_ignore_ascii_case(b"updateInstead"));
+                }
                 ("transfer", None) => config.transfer(entry)?,
                 ("uploadpack", None) => config.upload_pack(entry)?,
                 ("uploadpackfilter", None) if entry.name == "allow" => {
@@ -193,7 +203,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             object_format: ObjectFormat::Sha1,
-            in_two_files: false,
+            in_other_files: false,
             ref_storage: RefStorage::Files,
             http: Settings::default(),
             hide_refs: Vec::new(),
@@ -213,6 +223,8 @@ impl Default for Config {
             advertise_bundle_uris: false,
             bundles: Vec::new(),
             blob_packfile_uri: false,
+            is_shared: false,
+            updates_working_tree: false,
         }
     }
 }
@@ -274,6 +286,15 @@ fn has_worktree_config(entries: &[Entry]) -> Result<bool> {
     Ok(has)
 }
 
+/// Whether `core.sharedRepository` asks for modes; what git refuses asks for none.
+fn is_shared(entry: &Entry) -> bool {
+    match entry.value.as_ref().map(|value| value.as_slice()) {
+        Some(b"umask") => false,
+        Some(b"group" | b"all" | b"world" | b"everybody") => true,
+        _ => entry.boolean().unwrap_or(false),
+    }
+}
+
 fn seconds(number: i64) -> Option<u32> {
     u32::try_from(number).ok().filter(|seconds| *seconds > 0)
 }
@@ -318,6 +339,20 @@ mod tests {
         )
         .expect("a config");
         assert!(!config.allow_tip_sha1_in_want && config.allow_reachable_sha1_in_want);
+    }
+
+    #[test]
+    fn shared_is_whatever_asks_for_modes() {
+        let is_shared = |value: &str| {
+            let text = format!("[core]\n\tsharedRepository{value}\n");
+            Config::parse(text.as_bytes()).expect("a config").is_shared
+        };
+        for value in ["", "=group", "=true", "=1", "=all", "=0660", "=world", "=2"] {
+            assert!(is_shared(value), "{value}");
+        }
+        for value in ["=umask", "=false", "=0", "=no"] {
+            assert!(!is_shared(value), "{value}");
+        }
     }
 
     #[test]

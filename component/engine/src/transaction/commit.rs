@@ -8,11 +8,11 @@ use gitwasi_wire::Oid;
 use super::directories::remove_empty_parents;
 use super::packed_refs::{self, Rewrite};
 use super::reflog::{self, Entry};
-use super::{Prepared, Refusal, Transaction};
+use super::{FileTransaction, Prepared, Refusal};
 use crate::storage::{StorageError, WriteStorage};
 use crate::{Error, Result};
 
-impl<S: WriteStorage> Transaction<'_, S> {
+impl<S: WriteStorage> FileTransaction<'_, S> {
     /// Makes the updates, each by its number; all are durable then.
     ///
     /// Those that move through `packed-refs` are made together or not at all.
@@ -220,7 +220,7 @@ impl<S: WriteStorage> Transaction<'_, S> {
 }
 
 /// The same error once more, for the next ref.
-fn again(error: &Error) -> Error {
+pub(super) fn again(error: &Error) -> Error {
     match error {
         Error::Storage(error) => Error::Storage(error.clone()),
         error => Error::Corrupt(error.to_string()),

@@ -127,6 +127,19 @@ impl Lock {
         }
     }
 
+    /// Fills a lock that was taken without content; durable then.
+    pub(super) async fn write_content<S: WriteStorage>(
+        &self,
+        storage: &S,
+        content: Vec<u8>,
+    ) -> Result<(), StorageError> {
+        let writer = storage.open_or_create(&self.own).await?;
+        if !content.is_empty() {
+            writer.write_at(0, content).await?;
+        }
+        writer.sync().await
+    }
+
     fn path(&self) -> String {
         format!("{}.lock", self.file)
     }

@@ -84,12 +84,12 @@ pub(super) async fn find_existing<S: Storage>(
 }
 
 /// The directories of a name below `refs/`, the outermost first.
-fn directories(name: &BStr) -> impl Iterator<Item = &BStr> {
+pub(super) fn directories(name: &BStr) -> impl Iterator<Item = &BStr> {
     let ends = name.find_iter(b"/").filter(|end| *end > b"refs".len());
     ends.map(|end| name[..end].as_bstr())
 }
 
-fn below(name: &BStr) -> BString {
+pub(super) fn below(name: &BStr) -> BString {
     let mut below = BString::from(name);
     below.push(b'/');
     below

@@ -9,11 +9,11 @@ use super::directories::remove_if_empty;
 use super::lock::{Lock, LockError};
 use super::name_conflict::{self, Conflict, Known};
 use super::raw_ref::RawRef;
-use super::{MANY, Options, Prepared, Refusal, Transaction, Update, reflog};
+use super::{FileTransaction, MANY, Options, Prepared, Refusal, Update, reflog};
 use crate::Repository;
 use crate::storage::WriteStorage;
 
-impl<'r, S: WriteStorage> Transaction<'r, S> {
+impl<'r, S: WriteStorage> FileTransaction<'r, S> {
     /// Locks and checks `updates`; what is answered holds for each of them, in their order.
     ///
     /// With `atomic` nothing stays locked unless all may be made. `scratch` is a directory that
@@ -290,7 +290,7 @@ impl<'r, S: WriteStorage> Transaction<'r, S> {
     }
 }
 
-fn check_old(update: &Update, is: &Oid) -> Result<(), Refusal> {
+pub(super) fn check_old(update: &Update, is: &Oid) -> Result<(), Refusal> {
     match update.old {
         Some(expected) if expected != *is => Err(match expected.is_zero() {
             true => Refusal::Exists(update.name.clone()),

@@ -21,7 +21,7 @@ pub(crate) enum LogRefUpdates {
 }
 
 impl LogRefUpdates {
-    fn makes(self, name: &[u8]) -> bool {
+    pub(super) fn makes(self, name: &[u8]) -> bool {
         match self {
             Self::Never => false,
             Self::Always => true,
@@ -38,8 +38,8 @@ impl LogRefUpdates {
 /// Who moves refs, as reflogs name them.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    name: Vec<u8>,
-    email: Vec<u8>,
+    pub(super) name: Vec<u8>,
+    pub(super) email: Vec<u8>,
 }
 
 impl Identity {

@@ -49,6 +49,22 @@ pub(crate) enum Refusal {
         /// The other update.
         other: BString,
     },
+    /// As [`Self::NameConflict`], in the words of tables.
+    #[error("'{other}' exists; cannot create '{name}'")]
+    NameTaken {
+        /// The ref that would be made.
+        name: BString,
+        /// The ref that is there.
+        other: BString,
+    },
+    /// As [`Self::ConflictsWithUpdate`], in the words of tables.
+    #[error("cannot process '{other}' and '{name}' at the same time")]
+    NameTakenByUpdate {
+        /// The ref that would be made.
+        name: BString,
+        /// The other update.
+        other: BString,
+    },
     /// Files that are no refs are in the way.
     #[error("cannot lock ref '{0}': there is a non-empty directory '{1}' blocking reference '{0}'")]
     Blocked(BString, String),
@@ -75,6 +91,12 @@ pub(crate) enum Refusal {
         remove the file manually to continue."
     )]
     PackedRefsLocked,
+    /// Somebody else holds the lock of the stack of tables.
+    #[error("cannot lock references")]
+    TablesLocked,
+    /// A name that fits no block of a table.
+    #[error("cannot lock ref '{0}': its name is too long")]
+    TooLong(BString),
     /// Another update of the transaction could not be made.
     #[error("another ref could not be updated")]
     NotAlone,

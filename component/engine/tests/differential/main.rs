@@ -55,6 +55,7 @@ cells! {
     packed_and_loose: &[Packs],
     several_packs: &[Packs],
     multi_pack_index: &[Packs],
+    incremental_multi_pack_index: &[Packs],
     multi_pack_bitmap: &[Packs, Depth],
     pack_bitmap: &[Packs, Depth],
     commit_graph: &[Packs, Depth],

@@ -140,6 +140,17 @@ pub fn multi_pack_index(lab: &Lab) {
     more_commits(lab, 2);
 }
 
+/// Its layers are passed over: each pack has an index of its own.
+pub fn incremental_multi_pack_index(lab: &Lab) {
+    several_packs(lab);
+    lab.git("a.git", &["multi-pack-index", "write", "--incremental"]);
+    more_commits(lab, 2);
+    lab.git("a.git", &["repack", "-dq"]);
+    lab.git("a.git", &["multi-pack-index", "write", "--incremental"]);
+    let chain = lab.path("a.git/objects/pack/multi-pack-index.d/multi-pack-index-chain");
+    assert_eq!(std::fs::read_to_string(chain).expect("a chain").lines().count(), 2);
+}
+
 pub fn multi_pack_bitmap(lab: &Lab) {
     several_packs(lab);
     lab.git("a.git", &["repack", "-dq"]);

@@ -29,10 +29,16 @@ impl Case {
     }
 
     pub fn with_format(config: &[(&str, &str)], format: &str) -> Self {
+        Self::with_refs(config, format, "files")
+    }
+
+    /// As [`Self::new`], with a format of objects and one of refs.
+    pub fn with_refs(config: &[(&str, &str)], format: &str, refs: &str) -> Self {
         let lab = Lab::new();
         let format = format!("--object-format={format}");
+        let refs = format!("--ref-format={refs}");
         lab.git("", &["init", "-q", "-b", "main", &format, "work"]);
-        lab.git("", &["init", "-q", "--bare", "-b", "main", &format, "base.git"]);
+        lab.git("", &["init", "-q", "--bare", "-b", "main", &format, &refs, "base.git"]);
         let commit = |name: &str| {
             write(&lab.path("work").join(format!("{name}.txt")), name.repeat(400).as_bytes());
             write(
@@ -354,6 +360,9 @@ impl Lab {
 
     /// The reflogs without times.
     pub fn reflogs(&self, name: &str) -> BTreeMap<String, String> {
+        if self.path(name).join("reftable").exists() {
+            return self.reflogs_in_tables(name);
+        }
         let mut logs = files(&self.path(name).join("logs"));
         for content in logs.values_mut() {
             let text = String::from_utf8_lossy(content);
@@ -367,6 +376,16 @@ impl Lab {
         logs.into_iter()
             .map(|(name, content)| (name, String::from_utf8_lossy(&content).into_owned()))
             .collect()
+    }
+
+    fn reflogs_in_tables(&self, name: &str) -> BTreeMap<String, String> {
+        let list = self.git(name, &["reflog", "list"]);
+        let show = |log: &str| {
+            let format = "--format=%H %gd %gn <%ge> %gs";
+            let output = self.git_with(name, &["log", "-g", format, log, "--"], b"", &[]);
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        list.lines().map(|log| (log.to_owned(), show(log))).collect()
     }
 
     pub fn copy(&self, from: &str, to: &str) {

@@ -10,23 +10,28 @@ pub(super) struct Block {
     /// Where the next record begins, and where records end.
     at: usize,
     end: usize,
+    /// Of the record that was read last: how much later than its table it begins.
+    pub(super) update_index: u64,
 }
 
 /// What a record says of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
-    /// There is no such ref, whatever older tables say.
+pub(crate) enum Value {
+    /// There is no such ref or log entry, whatever older tables say.
     Deleted,
     Direct(Oid),
     /// An annotated tag, and what it points to in the end.
     Tag(Oid, Oid),
     Symbolic(Vec<u8>),
+    /// An entry of a reflog, as it is encoded.
+    Log(Vec<u8>),
     /// Of an index: where a block begins whose last name this is.
     Block(u64),
 }
 
-/// Bytes of a name at most. Git's limit is that of a block.
-const MAX_NAME: usize = 4096;
+/// Bytes of a name at most, with what follows it in the key of a log entry. Git's limit is that of
+/// a block.
+const MAX_NAME: usize = 4096 + 9;
 
 impl Block {
     /// A block of `bytes`, of which the first `start` are before its own header.
@@ -35,7 +40,7 @@ impl Block {
         let restarts = bytes.last_chunk::<2>()?;
         let table = 2 + 3 * usize::from(u16::from_be_bytes(*restarts));
         let end = bytes.len().checked_sub(table).filter(|end| *end >= start + 4)?;
-        Some(Self { kind, bytes, at: start + 4, end })
+        Some(Self { kind, bytes, at: start + 4, end, update_index: 0 })
     }
 
     /// Reads the next record: its name replaces the one before in `name`. `Some(None)` at the
@@ -59,12 +64,19 @@ impl Block {
         }
         name.truncate(prefix);
         name.extend_from_slice(suffix);
-        let (value, rest) = if self.kind == b'i' {
-            let (position, rest) = varint(rest)?;
-            (Value::Block(position), rest)
-        } else {
-            let (_update_index, rest) = varint(rest)?;
-            value(kind, rest, format)?
+        let (value, rest) = match (self.kind, kind) {
+            (b'i', _) => {
+                let (position, rest) = varint(rest)?;
+                (Value::Block(position), rest)
+            }
+            (b'g', 0) => (Value::Deleted, rest),
+            (b'g', 1) => log_entry(rest, format)?,
+            (b'r', kind) => {
+                let (update_index, rest) = varint(rest)?;
+                self.update_index = update_index;
+                value(kind, rest, format)?
+            }
+            _ => return None,
         };
         self.at = self.end - rest.len();
         Some(Some(value))
@@ -94,6 +106,17 @@ fn value(kind: u64, rest: &[u8], format: ObjectFormat) -> Option<(Value, &[u8])>
         }
         _ => return None,
     })
+}
+
+/// Two oids; a name, an address, a time, a time zone of two bytes, and a message.
+fn log_entry(entry: &[u8], format: ObjectFormat) -> Option<(Value, &[u8])> {
+    let text = |rest| {
+        let (length, rest) = varint(rest)?;
+        rest.get(usize::try_from(length).ok()?..)
+    };
+    let rest = text(text(entry.get(2 * format.oid_len()..)?)?)?;
+    let rest = text(varint(rest)?.1.get(2..)?)?;
+    Some((Value::Log(entry[..entry.len() - rest.len()].to_vec()), rest))
 }
 
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {

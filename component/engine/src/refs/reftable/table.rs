@@ -1,40 +1,62 @@
 //! One table: a file of blocks, found by its footer.
 
+use std::rc::Rc;
+
 use gitwasi_wire::ObjectFormat;
 
-use super::block::{Block, Value};
+use super::block::Block;
+use super::cursor::Cursor;
+use crate::odb::InflatePool;
 use crate::storage::{CachedFile, Storage};
 use crate::{Engine, Error, Result};
 
 /// An open table.
 #[derive(Debug)]
-pub(super) struct Table<S: Storage> {
+pub(crate) struct Table<S: Storage> {
     file: CachedFile<S>,
-    format: ObjectFormat,
+    inflaters: Rc<InflatePool>,
+    pub(super) format: ObjectFormat,
     /// Bytes of the file's header, which is part of the first block.
     header: u64,
     /// Blocks begin at multiples of this, where it is not 0.
     alignment: u64,
+    /// The first and the last change that are in here.
+    pub(crate) updates: (u64, u64),
     /// Where the blocks end.
-    end: u64,
-    /// Where the index of the ref blocks begins; 0 for none.
-    index: u64,
+    pub(super) end: u64,
+    refs: Place,
+    logs: Place,
 }
 
-/// Reads the refs of one table in order.
-#[derive(Debug)]
-pub(super) struct Cursor<S: Storage> {
-    table: Table<S>,
-    block: Option<Block>,
-    next: u64,
-    /// The name of the record that was read last.
-    pub(super) name: Vec<u8>,
-    /// What it says; `None` at the end.
-    pub(super) value: Option<Value>,
+/// Where blocks of one kind are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Where the first one begins; `None` if there are none.
+    pub(super) first: Option<u64>,
+    /// Where their index begins; 0 for none.
+    pub(super) index: u64,
 }
 
-/// Indexes of indexes at most.
-const MAX_LEVELS: usize = 16;
+/// What a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    /// Refs, by their names.
+    Refs,
+    /// Entries of reflogs, by names of refs and then the newest first.
+    Logs,
+}
+
+impl Section {
+    pub(super) fn kind(self) -> u8 {
+        match self {
+            Self::Refs => b'r',
+            Self::Logs => b'g',
+        }
+    }
+}
+
+/// Bytes by which the content of a block of log entries grows while it is inflated.
+const INFLATE_STEP: usize = 64 << 10;
 
 impl<S: Storage> Table<S> {
     /// Opens a table; `None` if there is no such file.
@@ -75,61 +97,59 @@ impl<S: Storage> Table<S> {
         if repeated[..length] != head[..length] {
             return Err(bad());
         }
-        let index = file.u64_at(end + header).await?;
+        let mut first = [0];
+        file.read_exact(header, &mut first).await?;
+        let begins = |section: Section| (header < end && first == [section.kind()]).then_some(0);
+        let refs = Place { first: begins(Section::Refs), index: file.u64_at(end + header).await? };
+        let logs = Some(file.u64_at(end + header + 24).await?).filter(|offset| *offset > 0);
+        let logs = Place {
+            first: begins(Section::Logs).or(logs),
+            index: file.u64_at(end + header + 32).await?,
+        };
+        let updates = (file.u64_at(8).await?, file.u64_at(16).await?);
         let alignment = u64::from(u32::from_be_bytes([0, size[0], size[1], size[2]]));
-        Ok(Some(Self { file, format, header, alignment, end, index }))
+        let inflaters = Rc::clone(&engine.inflaters);
+        Ok(Some(Self { file, inflaters, format, header, alignment, updates, end, refs, logs }))
     }
 
-    /// A cursor at the first ref that is not before `name`.
-    pub(super) async fn seek(self, name: &[u8]) -> Result<Cursor<S>> {
-        let mut next = 0;
-        if self.index != 0 && !name.is_empty() {
-            next = self.index;
-            for level in 0.. {
-                if level == MAX_LEVELS {
-                    return Err(bad());
-                }
-                let Some((mut block, _)) = self.block(next).await? else { return Err(bad()) };
-                if block.kind == b'r' {
-                    break;
-                }
-                let (mut last, mut found) = (Vec::new(), None);
-                while let Some(value) = block.next(&mut last, self.format).ok_or_else(bad)? {
-                    if let Value::Block(position) = value
-                        && last.as_slice() >= name
-                    {
-                        found = Some(position);
-                        break;
-                    }
-                }
-                // Behind the last name of all.
-                let Some(position) = found else {
-                    next = self.end;
-                    break;
-                };
-                next = position;
-            }
-        }
-        let mut cursor = Cursor { table: self, block: None, next, name: Vec::new(), value: None };
-        cursor.advance().await?;
-        while cursor.value.is_some() && cursor.name.as_slice() < name {
-            cursor.advance().await?;
-        }
+    /// A cursor at the first record that is not before `name`.
+    pub(super) async fn seek(self: Rc<Self>, section: Section, name: &[u8]) -> Result<Cursor<S>> {
+        let mut cursor = Cursor::new(self, section);
+        cursor.seek(name).await?;
         Ok(cursor)
     }
 
+    /// Bytes of the file.
+    pub(crate) fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    /// Bytes of its blocks; `None` if they differ.
+    pub(crate) fn block_size(&self) -> Option<u32> {
+        u32::try_from(self.alignment).ok().filter(|size| *size > 0)
+    }
+
+    pub(super) fn place(&self, section: Section) -> Place {
+        match section {
+            Section::Refs => self.refs,
+            Section::Logs => self.logs,
+        }
+    }
+
     /// The block at `offset` and where the next one begins; `None` if there is none.
-    async fn block(&self, offset: u64) -> Result<Option<(Block, u64)>> {
+    pub(super) async fn block(&self, offset: u64) -> Result<Option<(Block, u64)>> {
         let start = if offset == 0 { self.header } else { 0 };
-        if offset + start + 4 > self.end {
+        if offset.checked_add(start + 4).is_none_or(|end| end > self.end) {
             return Ok(None);
         }
         let head = self.file.u32_at(offset + start).await?;
         let kind = (head >> 24) as u8;
-        if kind != b'r' && kind != b'i' {
-            return Ok(None);
-        }
         let length = u64::from(head & 0x00ff_ffff);
+        match kind {
+            b'g' => return Ok(Some(self.log_block(offset, start, length).await?)),
+            b'r' | b'i' => {}
+            _ => return Ok(None),
+        }
         if length < start || offset + length > self.end {
             return Err(bad());
         }
@@ -147,34 +167,37 @@ impl<S: Storage> Table<S> {
         }
         Ok(Some((block, next)))
     }
-}
 
-impl<S: Storage> Cursor<S> {
-    /// Reads the next record.
-    pub(super) async fn advance(&mut self) -> Result<()> {
-        let format = self.table.format;
+    /// A block whose content is deflated: its length is what it has when it is not.
+    async fn log_block(&self, offset: u64, start: u64, length: u64) -> Result<(Block, u64)> {
+        let begin = start as usize + 4;
+        let length = Some(length as usize).filter(|length| *length >= begin).ok_or_else(bad)?;
+        let mut bytes = vec![0; begin];
+        self.file.read_exact(offset, &mut bytes).await?;
+        let mut next = offset + begin as u64;
+        let mut inflater = self.inflaters.take();
         loop {
-            if let Some(block) = &mut self.block {
-                self.value = block.next(&mut self.name, format).ok_or_else(bad)?;
-                if self.value.is_some() {
-                    return Ok(());
-                }
+            let (input, within) = self.file.block_at(next).await?;
+            if bytes.len() == bytes.capacity() {
+                // One byte more than it should have, to notice that it has.
+                bytes.reserve_exact((length + 1 - bytes.len()).min(INFLATE_STEP));
             }
-            self.block = match self.table.block(self.next).await? {
-                Some((block, next)) if block.kind == b'r' => {
-                    self.next = next;
-                    self.name.clear();
-                    Some(block)
-                }
-                _ => {
-                    self.value = None;
-                    return Ok(());
-                }
-            };
+            let progress = InflatePool::step(&mut inflater, &input[within..], &mut bytes)?;
+            next += progress.consumed as u64;
+            if bytes.len() > length || next > self.end {
+                return Err(bad());
+            }
+            if progress.ended {
+                break;
+            }
         }
+        self.inflaters.put_back(inflater);
+        let block = Some(bytes).filter(|bytes| bytes.len() == length);
+        let block = block.and_then(|bytes| Block::new(bytes, start as usize));
+        Ok((block.ok_or_else(bad)?, next))
     }
 }
 
-fn bad() -> Error {
+pub(super) fn bad() -> Error {
     Error::corrupt("a reftable")
 }
