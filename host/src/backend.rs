@@ -4,6 +4,7 @@ use std::path::Path;
 
 use gitwasi_runtime::EngineOptions;
 
+use crate::claim;
 use crate::repositories::Serving;
 
 /// Who serves the repositories.
@@ -47,6 +48,7 @@ impl Backend {
                 // Hooks are programs: only a process can run them.
                 read_only: hooks,
                 require_export_ok: serving.require_export_ok,
+                server: claim::claim(root),
             })
         };
         match self {

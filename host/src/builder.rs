@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gitwasi_runtime::{
     Authorizer, Decision, Fallback, FrontBuilder, FrontError, Observer, PushEvent, Repositories,
 };
 use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError};
 use http::HeaderName;
+use http_body::Body as HttpBody;
+use tower_service::Service;
 
 use crate::authorize::{AccessPolicy, Closure, Opened, Request};
 use crate::backend::{Backend, NotAlone};
-use crate::fallback::NotFound;
+use crate::fallback::{BoxError, Mounted, NotFound};
 use crate::limits::Limits;
 use crate::observe;
 use crate::repositories::lookup::{Lookup, Root, RootError};
@@ -101,6 +104,19 @@ impl GitServiceBuilder {
     pub fn fallback(mut self, fallback: impl Fallback) -> Self {
         self.fallback = Some(Arc::new(fallback));
         self
+    }
+
+    /// Answers what is not git's with a [`tower_service::Service`], an axum router for instance.
+    pub fn fallback_service<S, B>(self, service: S) -> Self
+    where
+        S: Service<http::Request<gitwasi_runtime::Body>, Response = http::Response<B>>,
+        S: Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.fallback(Mounted::new(service))
     }
 
     /// Tells a closure of every push, before the pusher is told that it is done. See
@@ -207,6 +223,9 @@ impl GitServiceBuilder {
             let git = Git::find(self.git.as_deref())?;
             let mode = self.mode.unwrap_or(Mode::BestEffort);
             let policy = Policy::new(git, mode, self.hooks, self.limits.process.clone())?;
+            if mode == Mode::BestEffort {
+                warn_of_gaps(&policy);
+            }
             let processes = Processes::new(policy, self.limits.processes, self.limits.process_wait);
             Arc::new(GitProcess::new(lookup, root, creates, processes, self.serving))
         };
@@ -227,5 +246,12 @@ impl GitServiceBuilder {
             limits: self.limits.front,
         };
         Ok(GitService { front: front.build()?, trust: Arc::new(self.trust) })
+    }
+}
+
+/// Says what of the sandbox this kernel cannot enforce.
+fn warn_of_gaps(policy: &Policy) {
+    for gap in policy.report().gaps() {
+        tracing::warn!("git runs without a part of its sandbox, {gap}");
     }
 }

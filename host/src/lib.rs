@@ -27,6 +27,7 @@
 pub mod authorize;
 mod backend;
 mod builder;
+mod claim;
 pub mod fallback;
 mod limits;
 pub mod listen;

@@ -144,6 +144,12 @@ macro_rules! scenario {
 }
 
 impl Backend {
+    /// Returns the backend that is displayed as `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        BACKENDS.iter().copied().find(|backend| backend.to_string() == name)
+    }
+
     /// Tells whether `E2E_BACKENDS` (names separated by commas, or `all`) asks for this backend;
     /// unset means all but the oracle.
     fn selected(self) -> bool {

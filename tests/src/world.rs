@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::server::Gitwasi;
-use crate::{Cell, Git, Repository, Scratch, Server, Setup};
+use crate::{Backend, Cell, Git, Repository, Scratch, Server, Setup};
 
 /// A directory with a server's root, a client's home and a place to work in.
 #[derive(Debug)]
@@ -93,7 +93,10 @@ impl World {
 }
 
 impl Default for World {
+    /// The world of tests that do not walk the matrix; `E2E_BACKEND` runs them on another backend.
     fn default() -> Self {
-        Self::new(Cell::DEFAULT)
+        let named = |name: String| Backend::named(&name).unwrap_or_else(|| panic!("no {name}"));
+        let backend = std::env::var("E2E_BACKEND").map_or(Cell::DEFAULT.backend, named);
+        Self::new(Cell { backend, ..Cell::DEFAULT })
     }
 }

@@ -53,12 +53,28 @@ pub struct Options {
     /// Seconds without any write after which a push counts as dead, and its leftovers are removed
     /// by the next one. Longer than any client may stall.
     pub stale_after: u64,
+    /// The server whose push this is, if it knows when its earlier run had ended.
+    pub server: Option<Server>,
+}
+
+/// A server that has a mark of its own and runs once at a time.
+///
+/// What its earlier runs have left is removed by its first push into the repository, however young
+/// it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// What its pushes have in their files' names: hexadecimal digits, the same in every run and
+    /// no other server's.
+    pub mark: String,
+    /// Nanoseconds of the wall clock: what bears the mark and was written to before is left over.
+    /// 0 if the earlier run may not have ended.
+    pub since: u64,
 }
 
 impl Options {
     /// The defaults, for a push by `identity`.
     pub fn new(identity: Identity) -> Self {
-        Self { identity, head: HeadLimits::default(), stale_after: 3600 }
+        Self { identity, head: HeadLimits::default(), stale_after: 3600, server: None }
     }
 }
 

@@ -87,13 +87,12 @@ impl<S: Storage> Repository<S> {
         self.config.http
     }
 
-    /// Whether a push needs what no engine over WASI can do: modes of files
-    /// (`core.sharedRepository`), or a working tree that is brought up to date.
+    /// Whether pushes need what this engine does not do: modes of files
+    /// (`core.sharedRepository`), or signatures (`receive.certNonceSeed`).
     ///
-    /// Pushes are taken nevertheless, without modes; to a branch that is checked out they are
-    /// refused.
+    /// It takes pushes nevertheless, without modes, and unsigned.
     pub fn wants_git_for_pushes(&self) -> bool {
-        self.config.is_shared || self.config.updates_working_tree
+        self.config.is_shared || self.config.takes_certificates
     }
 
     /// How the repository names objects.

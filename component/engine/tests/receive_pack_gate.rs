@@ -3,7 +3,7 @@
 mod support;
 
 use gitwasi_engine::Error;
-use gitwasi_engine::receive_pack::{self, Gate, Push as Head, Pushed};
+use gitwasi_engine::receive_pack::{self, Gate, Options, Push as Head, Pushed, Server};
 use gitwasi_engine::storage::native::block_on;
 use support::receive::{Case, Chunks, Push, ZERO, files, options};
 use support::write;
@@ -142,12 +142,37 @@ fn only_old_leftovers_are_swept() {
         .expect("linked");
     write(&lock("topic.lock"), b"");
     let repository = case.lab.open("base.git");
-    block_on(receive_pack::sweep(&repository, 3600)).expect("swept");
+    block_on(receive_pack::sweep(&repository, &options())).expect("swept");
     assert!(quarantine.exists() && lock("main.lock").exists());
     let (report, _) = serve(&case, &three(&case, ""), &mut Refuses::default());
     assert!(report.contains("ng refs/heads/main failed to update ref"), "{report}");
-    block_on(receive_pack::sweep(&repository, 0)).expect("swept");
+    let at_once = Options { stale_after: 0, ..options() };
+    block_on(receive_pack::sweep(&repository, &at_once)).expect("swept");
     assert!(!quarantine.exists() && !lock("main.lock").exists() && lock("topic.lock").exists());
+}
+
+#[test]
+fn leftovers_of_an_earlier_run_are_swept_however_young() {
+    let case = Case::new(&[]);
+    let left = |name: &str| {
+        let path = case.lab.path("base.git/objects").join(format!("tmp_objdir-incoming-{name}"));
+        write(&path, b"");
+        path
+    };
+    let ours = left("aa11220123456789abcdef.lock-refs%2Fheads%2Fmain");
+    let theirs = left("bb11220123456789abcdef.lock-refs%2Fheads%2Fmain");
+    let nobodys = left("0123456789abcdef.lock-refs%2Fheads%2Fmain");
+    let repository = case.lab.open("base.git");
+    let sweep = |since| {
+        let server = Some(Server { mark: "aa1122".into(), since });
+        block_on(receive_pack::sweep(&repository, &Options { server, ..options() }))
+            .expect("swept");
+    };
+    sweep(0);
+    sweep(1_000_000_000);
+    assert!(ours.exists(), "it may be of this run");
+    sweep(u64::MAX);
+    assert!(!ours.exists() && theirs.exists() && nobodys.exists());
 }
 
 /// Files that older versions of git wrote, or nobody sorted.

@@ -1,5 +1,7 @@
 //! What the operator set, read from the environment once per instance.
 
+use gitwasi_engine::receive_pack::Server;
+
 use crate::bindings::wasi::cli::environment;
 
 /// The configuration of this instance.
@@ -13,6 +15,8 @@ pub(crate) struct Config {
     /// Which of the preopened directories holds the repositories (`GITWASI_ROOT`, by the name it
     /// has here). Without it there must be one directory only.
     pub(crate) root: Option<String>,
+    /// What is known of earlier runs of this server (`GITWASI_SERVER=MARK:NANOSECONDS`).
+    pub(crate) server: Option<Server>,
 }
 
 impl Config {
@@ -25,11 +29,18 @@ impl Config {
                 "GITWASI_REQUIRE_EXPORT_OK" => config.require_export_ok = !is_false(&value),
                 "GITWASI_READ_ONLY" => config.read_only = !is_false(&value),
                 "GITWASI_ROOT" => config.root = Some(value),
+                "GITWASI_SERVER" => config.server = server(&value),
                 _ => {}
             }
         }
         config
     }
+}
+
+fn server(value: &str) -> Option<Server> {
+    let (mark, since) = value.split_once(':')?;
+    let is_mark = !mark.is_empty() && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_mark.then_some(Server { mark: mark.to_owned(), since: since.parse().ok()? })
 }
 
 fn is_false(value: &str) -> bool {

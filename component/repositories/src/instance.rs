@@ -15,7 +15,7 @@ use crate::storage::PreopenStorage;
 /// The engine and its configuration.
 pub(crate) struct Instance {
     engine: Rc<Engine<PreopenStorage>>,
-    config: Config,
+    pub(crate) config: Config,
     /// The name of the directory that is served.
     name: String,
     /// Whether that directory is itself a repository: then it serves itself and nothing else.

@@ -15,6 +15,7 @@ use crate::bindings::gitwasi::git::types::{
 };
 use crate::convert::{error_code, wire_version};
 use crate::file::OpenFile;
+use crate::instance::Instance;
 use crate::request::{Outcome, RequestBody};
 use crate::response::{self, Body};
 use crate::storage::PreopenStorage;
@@ -118,7 +119,9 @@ impl GuestRepository for Served {
             }
         };
         let mut request = RequestBody::new(request, outcome);
-        let options = receive_pack::Options::new(identity(&requester));
+        let server = Instance::current()?.config.server.clone();
+        let options =
+            receive_pack::Options { server, ..receive_pack::Options::new(identity(&requester)) };
         let repository = Rc::clone(&own.repository);
         response::start(|mut output| async move {
             // The front has shown the ref updates to the authorizer.

@@ -218,8 +218,26 @@ pub(crate) struct Outgoing<S> {
     pub(crate) body: UnsyncBoxBody<Bytes, WasiHttpError>,
     pub(crate) instance: OpenBody,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) limit: Duration,
+    pub(crate) timer: Option<Pin<Box<Sleep>>>,
     #[expect(dead_code, reason = "held, not read")]
     pub(crate) slot: S,
+}
+
+impl<S: Unpin> Outgoing<S> {
+    /// Resolves when the body was waited for, and the request made no progress, for too long.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut left = self.limit;
+        loop {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
+            ready!(timer.as_mut().poll(cx));
+            left = self.limit.saturating_sub(self.activity.idle());
+            if left.is_zero() {
+                return Poll::Ready(());
+            }
+            self.timer = None;
+        }
+    }
 }
 
 impl<S: Unpin> HttpBody for Outgoing<S> {
@@ -230,7 +248,11 @@ impl<S: Unpin> HttpBody for Outgoing<S> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            ready!(self.poll_stalled(cx));
+            return Poll::Ready(Some(Err(BodyError::Stalled)));
+        };
+        self.timer = None;
         self.activity.touch();
         Poll::Ready(match frame {
             Some(Ok(frame)) => Some(Ok(frame)),

@@ -72,6 +72,20 @@ pub struct EngineOptions {
     pub read_only: bool,
     /// Whether only repositories are served that hold a file `git-daemon-export-ok`.
     pub require_export_ok: bool,
+    /// What is known of who served `root` before.
+    pub server: Option<Server>,
+}
+
+/// What is known of earlier runs of a server, so that its leftovers can be told from pushes that
+/// are going on.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// What the files of its pushes have in their names: hexadecimal digits.
+    pub mark: String,
+    /// Nanoseconds since 1970 before which every push with that mark has ended; 0 if nobody knows.
+    pub since: u64,
+    /// Says to other runs, as long as it is there, that this one has not ended.
+    pub claim: Arc<std::fs::File>,
 }
 
 /// The front component with everything that it is lent. Clones share their instances.
@@ -128,6 +142,9 @@ impl FrontBuilder {
             };
             tell("GITWASI_REQUIRE_EXPORT_OK", options.require_export_ok);
             tell("GITWASI_READ_ONLY", options.read_only);
+            if let Some(Server { mark, since, .. }) = &options.server {
+                environment.push(("GITWASI_SERVER".to_owned(), format!("{mark}:{since}")));
+            }
         }
         let pool = Pool {
             engine: engine.clone(),
@@ -180,9 +197,9 @@ impl Front {
         let slot = (permit, in_lane);
         let answered = handler.handle(admission, request).await;
         let response = match (answered, its_instance.await) {
-            (Ok(response), Ok(instance)) => {
-                response.map(|body| Outgoing { body, instance, activity, slot }.boxed_unsync())
-            }
+            (Ok(response), Ok(instance)) => response.map(|body| {
+                Outgoing { body, instance, activity, limit, timer: None, slot }.boxed_unsync()
+            }),
             (Err(error), _) => failed(id, &error),
             (Ok(_), Err(_)) => plain(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n"),
         };

@@ -30,5 +30,5 @@ pub use contract::{
     Observer, Principal, ProtocolVersion, Push, PushEvent, RefUpdate, Refusal, Repositories,
     Repository, RequestContext, Service, ServiceRequest, Setting, Settings,
 };
-pub use front::{EngineOptions, Front, FrontBuilder, FrontError, SELF_CONTAINED};
+pub use front::{EngineOptions, Front, FrontBuilder, FrontError, SELF_CONTAINED, Server};
 pub use limits::Limits;

@@ -26,6 +26,17 @@ impl Finding {
     }
 }
 
+impl Report {
+    /// What a child is not held to though the sandbox has it, a line each.
+    pub fn gaps(&self) -> impl Iterator<Item = String> {
+        let barriers = self
+            .findings
+            .iter()
+            .filter(|finding| matches!(finding.subject, "landlock" | "seccomp") && !finding.ok);
+        barriers.map(|Finding { subject, detail, .. }| format!("no {subject}: {detail}"))
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Finding { subject, ok, detail } in &self.findings {

@@ -9,6 +9,7 @@ use gitwasi::fallback::Upstream;
 use gitwasi::listen::{Address, Listener};
 use gitwasi::{GitService, Root};
 use http::HeaderName;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::options::{OnOff, Options, Proxy};
@@ -16,6 +17,10 @@ use super::{Outcome, log, webhook};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_GRACE: Duration = Duration::from_secs(30);
+
+/// What is encoded in a URL that is told to people, and pasted into a shell.
+const NOT_IN_PATHS: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 pub(crate) fn run(options: Options) -> Outcome {
     log::start(options.log_format);
@@ -138,7 +143,7 @@ fn announce(
         writeln!(out, "listening on {address}")?;
     }
     let name = root.example();
-    let example = name.as_deref().unwrap_or("NAME");
+    let example = utf8_percent_encode(name.as_deref().unwrap_or("NAME"), NOT_IN_PATHS);
     if let Some(address) = listener.addresses().find(|address| matches!(address, Address::Inet(_)))
     {
         let address = address.to_string();

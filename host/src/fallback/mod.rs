@@ -1,10 +1,12 @@
 //! What answers requests that are not git's: a short 404, an upstream, or the embedder's own.
 
+mod mounted;
 mod upstream;
 
 use gitwasi_runtime::{Body, BoxFuture, Fallback, RequestContext, body::full};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
+pub(crate) use mounted::{BoxError, Mounted};
 pub use upstream::{Upstream, UpstreamError};
 
 /// A short 404.

@@ -5,9 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Version};
+use gitwasi_runtime::Body;
+use gitwasi_runtime::body::full;
+use http::{HeaderValue, Request, StatusCode, Version, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -92,19 +94,35 @@ async fn answer(
     peer: Peer,
     fate: Arc<Fate>,
     mut request: Request<Incoming>,
-) -> Result<http::Response<gitwasi_runtime::Body>, Infallible> {
-    // Without chunks an end is an end: only a reset tells such a client that a body is short.
-    let undelimited = request.version() == Version::HTTP_10;
+) -> Result<http::Response<Body>, Infallible> {
+    let is_http_10 = request.version() == Version::HTTP_10;
+    if is_http_10 && matches!(peer, Peer::Unix) {
+        return Ok(refuse_http_10());
+    }
     request.extensions_mut().insert(peer);
     let response = service.handle(request).await;
-    Ok(match undelimited {
-        true => response.map(|body| {
-            body.map_err(move |error| {
-                fate.reset();
-                error
-            })
-            .boxed_unsync()
-        }),
-        false => response,
-    })
+    if !is_http_10 || response.body().size_hint().exact().is_some() {
+        return Ok(response);
+    }
+    // Without chunks an end is an end: only a reset tells such a client that a body is short.
+    fate.begin_undelimited();
+    Ok(response.map(|body| {
+        body.map_err(move |error| {
+            fate.break_off();
+            error
+        })
+        .boxed_unsync()
+    }))
+}
+
+/// A unix socket knows no reset, so a client that knows no chunks could take a short body for a
+/// whole one.
+fn refuse_http_10() -> http::Response<Body> {
+    let text = "HTTP/1.0 is not served over a unix socket, where a response that breaks off would \
+                look whole: use HTTP/1.1 (nginx: proxy_http_version 1.1)\n";
+    let mut response = http::Response::new(full(text));
+    *response.status_mut() = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
 }

@@ -1,6 +1,6 @@
 //! A socket with three habits that a git server needs: it gives up on a client that reads
-//! nothing, it lets a client that is still sending read the answer before it closes, and it can
-//! end with a reset.
+//! nothing, it lets a client that is still sending read the answer before it closes, and it ends
+//! with a reset when only the end of the connection could tell how a response ended.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -25,6 +25,8 @@ pub(super) struct Transport {
     fate: Arc<Fate>,
     /// The client has closed its side.
     finished: bool,
+    /// All that was to be sent is sent.
+    shut: bool,
     stall: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -34,14 +36,24 @@ enum Socket {
     Unix(UnixStream),
 }
 
-/// How the socket is to end.
+/// What is known of the response on a connection.
 #[derive(Debug, Default)]
-pub(super) struct Fate(AtomicBool);
+pub(super) struct Fate {
+    /// It has neither length nor chunks: its end is the end of the connection.
+    undelimited: AtomicBool,
+    /// It ended before its end.
+    broken: AtomicBool,
+}
 
 impl Fate {
-    /// Ends it with a reset, so that the client sees an error.
-    pub(super) fn reset(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// The response that begins ends with the connection.
+    pub(super) fn begin_undelimited(&self) {
+        self.undelimited.store(true, Ordering::Relaxed);
+    }
+
+    /// The response is short, and the client has to see an error.
+    pub(super) fn break_off(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 }
 
@@ -61,6 +73,7 @@ impl Transport {
             socket: Some(socket),
             fate: Arc::default(),
             finished: false,
+            shut: false,
             stall: Duration::MAX,
             stalled: None,
         }
@@ -147,14 +160,17 @@ impl AsyncWrite for Transport {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket()?.poll_shutdown(cx)
+        let shut = self.socket()?.poll_shutdown(cx);
+        self.shut |= matches!(shut, Poll::Ready(Ok(())));
+        shut
     }
 }
 
 impl Drop for Transport {
     fn drop(&mut self) {
         let Some(socket) = self.socket.take() else { return };
-        if self.fate.0.load(Ordering::Relaxed) {
+        let is_cut = self.fate.undelimited.load(Ordering::Relaxed) && !self.shut;
+        if is_cut || self.fate.broken.load(Ordering::Relaxed) {
             if let Socket::Inet(stream) = &socket {
                 let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
             }

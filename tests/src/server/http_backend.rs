@@ -16,7 +16,7 @@ use crate::nginx::{self, Nginx};
 use crate::{Scratch, process};
 
 /// How many requests fcgiwrap runs at a time.
-const WORKERS: &str = "32";
+const WORKERS: &str = "16";
 
 /// A running oracle; ended when dropped.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! last test has ended.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod beside;
 mod big;
 mod many;
 mod slow;
@@ -76,6 +77,7 @@ fn main() {
         ("big::download_of_the_pack", big::download_of_the_pack),
         ("slow::reader_at_one_megabyte_per_second", slow::reader_at_one_megabyte_per_second),
         ("slow::reader_that_stops_reading", slow::reader_that_stops_reading),
+        ("beside::clones_do_not_hold_up_info_refs", beside::clones_do_not_hold_up_info_refs),
         ("many::clones_at_once", many::clones_at_once),
         ("many::pushes_at_once", many::pushes_at_once),
         ("many::pushes_to_git_at_once", many::pushes_to_git_at_once),

@@ -3,7 +3,9 @@
 
 mod disconnect;
 mod killed_child;
+mod killed_server;
 mod slow_reader;
+mod stalled;
 mod truncated_repository;
 
 use std::path::Path;
@@ -15,17 +17,37 @@ use e2e::{Backend, Cell, Repository, Request, Server, Setup, World, process};
 /// How many bytes do not fit into the buffers between git and a client that does not read.
 const LARGE: usize = 48 << 20;
 
-/// A repository whose clone takes its time, and a server for it.
-fn large() -> (World, Repository, Server) {
-    large_on(Backend::Gitwasi)
+/// Makes a test on each backend of functions that take one.
+macro_rules! on_each_backend {
+    ($($function:ident),* $(,)?) => {
+        on_each_backend!(@engine Engine $($function)*);
+        on_each_backend!(@git_process GitProcess $($function)*);
+        on_each_backend!(@wasmtime_serve WasmtimeServe $($function)*);
+    };
+    (@$module:ident $backend:ident $($function:ident)*) => {
+        mod $module {
+            $(
+                #[test]
+                fn $function() {
+                    super::$function(e2e::Backend::$backend);
+                }
+            )*
+        }
+    };
 }
+use on_each_backend;
 
-/// The same on some backend.
+/// A repository whose clone takes its time, and a server for it.
 fn large_on(backend: Backend) -> (World, Repository, Server) {
     let world = World::new(Cell { backend, ..Cell::DEFAULT });
+    with_large(world, &Setup::default().allow_push())
+}
+
+/// The same in a world and with a setup.
+fn with_large(world: World, setup: &Setup) -> (World, Repository, Server) {
     let repository = world.small("app.git");
     repository.add_incompressible(LARGE);
-    let server = world.serve(&Setup::default().allow_push());
+    let server = world.serve(setup);
     (world, repository, server)
 }
 

@@ -3,11 +3,14 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::{LARGE, fetch, large};
+use e2e::Backend;
 
-#[test]
-fn pausing_past_idle_expiry_gets_everything() {
-    let (_world, repository, server) = large();
+use crate::{LARGE, fetch, large_on, on_each_backend};
+
+on_each_backend!(pausing_past_idle_expiry_gets_everything, dripping_gets_everything);
+
+fn pausing_past_idle_expiry_gets_everything(backend: Backend) {
+    let (_world, repository, server) = large_on(backend);
     let transfer = server.connect().transfer(&fetch(&repository, "big")).until(10_000);
     // An instance is disposed of when it was idle for 30 seconds; this one is not idle.
     thread::sleep(Duration::from_secs(33));
@@ -16,9 +19,8 @@ fn pausing_past_idle_expiry_gets_everything() {
     assert!(response.body.ends_with(b"0000"), "the last flush-pkt");
 }
 
-#[test]
-fn dripping_gets_everything() {
-    let (_world, repository, server) = large();
+fn dripping_gets_everything(backend: Backend) {
+    let (_world, repository, server) = large_on(backend);
     let mut connection = server.connect();
     connection.send(&fetch(&repository, "main").bytes()).unwrap();
     let head = connection.head();

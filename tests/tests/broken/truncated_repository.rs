@@ -2,13 +2,18 @@
 
 use std::fs;
 
-use e2e::{Ending, Request, Setup, World};
+use e2e::{Backend, Cell, Ending, Request, Setup, World};
 
-use crate::{LARGE, fetch, large};
+use crate::{LARGE, fetch, large_on, on_each_backend};
 
-#[test]
-fn pack_cut_in_mid_fetch_is_no_whole_response() {
-    let (world, repository, server) = large();
+on_each_backend!(
+    pack_cut_in_mid_fetch_is_no_whole_response,
+    pack_cut_in_mid_download_is_no_whole_file,
+    missing_objects_fail_the_clone,
+);
+
+fn pack_cut_in_mid_fetch_is_no_whole_response(backend: Backend) {
+    let (world, repository, server) = large_on(backend);
     let transfer = server.connect().transfer(&fetch(&repository, "big")).until(10_000);
     assert_eq!(transfer.so_far().status, 200);
     for pack in repository.packs() {
@@ -26,9 +31,8 @@ fn pack_cut_in_mid_fetch_is_no_whole_response() {
     assert_eq!(outcome.code, Some(128));
 }
 
-#[test]
-fn pack_cut_in_mid_download_is_no_whole_file() {
-    let (_world, repository, server) = large();
+fn pack_cut_in_mid_download_is_no_whole_file(backend: Backend) {
+    let (_world, repository, server) = large_on(backend);
     let pack = repository.packs().into_iter().max_by_key(|pack| fs::metadata(pack).unwrap().len());
     let pack = pack.unwrap();
     let path = format!("/app.git/objects/pack/{}", pack.file_name().unwrap().display());
@@ -39,9 +43,8 @@ fn pack_cut_in_mid_download_is_no_whole_file() {
     assert!(matches!(rest.ending, Ending::Broken(_)), "{rest:?}");
 }
 
-#[test]
-fn missing_objects_fail_the_clone() {
-    let world = World::default();
+fn missing_objects_fail_the_clone(backend: Backend) {
+    let world = World::new(Cell { backend, ..Cell::DEFAULT });
     let repository = world.small("app.git");
     let tree = repository.oid("main^{tree}");
     fs::remove_file(repository.path().join(format!("objects/{}/{}", &tree[..2], &tree[2..])))

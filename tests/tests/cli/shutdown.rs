@@ -55,22 +55,28 @@ fn running_transfer_finishes() {
 
 #[test]
 fn transfer_past_the_grace_is_broken_off_and_seen_to_be() {
-    let (world, repository, mut server) =
-        world(&Setup::default().arguments(["--shutdown-grace", "1"]));
-    let transfer = Connection::open(server.address()).transfer(&fetch(&repository)).until(10_000);
-    let start = Instant::now();
-    server.signal(Signal::TERM);
-    server.wait(Duration::from_secs(10));
-    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
-    let response = transfer.finish();
-    assert!(matches!(response.ending, Ending::Broken(_)), "{response:?}");
-    let gone = || process::working_in(world.root()).is_empty();
-    assert!(process::eventually(Duration::from_secs(1), gone), "a git process is left");
+    for backend in ["engine", "git"] {
+        let (world, repository, mut server) =
+            world(&Setup::default().arguments(["--shutdown-grace", "1", "--backend", backend]));
+        let address = server.address();
+        let transfer = Connection::open(address).transfer(&fetch(&repository)).until(10_000);
+        let old = Connection::open(address).transfer(&fetch(&repository).http10()).until(10_000);
+        assert_ne!(process::working_in(world.root()).is_empty(), backend == "git");
+        let start = Instant::now();
+        server.signal(Signal::TERM);
+        server.wait(Duration::from_secs(10));
+        assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+        for response in [transfer.finish(), old.finish()] {
+            assert!(matches!(response.ending, Ending::Broken(_)), "{backend}: {response:?}");
+        }
+        let gone = || process::working_in(world.root()).is_empty();
+        assert!(process::eventually(Duration::from_secs(1), gone), "a git process is left");
+    }
 }
 
 #[test]
 fn second_signal_ends_at_once() {
-    let (world, repository, mut server) = world(&Setup::default());
+    let (world, repository, mut server) = world(&Setup::default().arguments(["--backend", "git"]));
     let address = server.address();
     let transfer = Connection::open(address).transfer(&fetch(&repository)).until(10_000);
     server.signal(Signal::INT);

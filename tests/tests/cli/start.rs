@@ -23,6 +23,22 @@ fn prints_the_root_the_address_and_a_clone_command_that_works() {
 }
 
 #[test]
+fn the_clone_command_works_whatever_the_name() {
+    for name in ["with space.git", "it's.git", "50% & more.git", "größe.git"] {
+        let world = World::default();
+        world.small(name);
+        let server = world.serve_gitwasi(&Setup::default());
+        let printed = server.printed();
+        let command = printed[printed.find("git clone ").unwrap()..].lines().next().unwrap();
+        // A shell has nothing to expand in it.
+        let safe = |c: char| c.is_ascii_alphanumeric() || "%/.:-_~ ".contains(c);
+        assert!(command.chars().all(safe), "{command}");
+        let url = command.split(' ').nth(2).unwrap();
+        world.git().run(["clone", "--quiet", "--bare", url, "copy"]);
+    }
+}
+
+#[test]
 fn listens_in_well_under_a_second() {
     let world = World::default();
     world.small("app.git");
@@ -202,4 +218,47 @@ fn nonsense_arguments_exit_with_2() {
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
         assert!(!outcome.stderr.is_empty());
     }
+}
+
+/// Runs the rest of its arguments on a kernel that knows no system call of the given number: the
+/// filter answers it with `ENOSYS`.
+const WITHOUT_SYSCALL: &str = r#"
+import ctypes, os, struct, sys
+LD_W_ABS, JEQ_K, RET_K, ENOSYS, ALLOW = 0x20, 0x15, 0x06, 0x00050026, 0x7fff0000
+program = b"".join(struct.pack("HBBI", *line) for line in [
+    (LD_W_ABS, 0, 0, 0), (JEQ_K, 0, 1, int(sys.argv[1])), (RET_K, 0, 0, ENOSYS), (RET_K, 0, 0, ALLOW)])
+buffer = ctypes.create_string_buffer(program, len(program))
+prog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.c_char_p(prog), 0, 0) == 0
+os.execv(sys.argv[2], sys.argv[2:])
+"#;
+
+/// `landlock_create_ruleset`, the same on all architectures.
+const LANDLOCK: &str = "444";
+
+fn without_landlock(world: &World, mode: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", WITHOUT_SYSCALL, LANDLOCK]).arg(e2e::server::gitwasi_binary());
+    command.arg(world.root()).args(["--listen", "127.0.0.1:0", "--sandbox", mode]);
+    command
+}
+
+#[test]
+fn a_sandbox_that_is_required_and_cannot_be_had_is_one_line() {
+    let world = World::default();
+    let outcome = e2e::command::run(&mut without_landlock(&world, "require"), b"");
+    assert_one_line(&outcome, &["landlock"]);
+    assert!(world.serve_gitwasi(&Setup::default().arguments(["--sandbox", "require"])).pid() > 0);
+}
+
+#[test]
+fn what_the_sandbox_lacks_is_said() {
+    let world = World::default();
+    world.small("app.git");
+    let server = Gitwasi::of_command(without_landlock(&world, "best-effort")).unwrap();
+    let said = || server.log().contains("no landlock");
+    assert!(process::eventually(Duration::from_secs(5), said), "{server:?}");
+    let setup = Setup::default().arguments(["--sandbox", "best-effort"]);
+    assert!(!world.serve_gitwasi(&setup).log().contains("landlock"));
 }

@@ -39,3 +39,15 @@ fn is_removed_when_the_server_ends_and_replaced_when_it_was_left_behind() {
     let url = "http://localhost/app.git/HEAD";
     let _ = curl(["--fail", "--unix-socket", &socket, url]).succeeded();
 }
+
+/// Such a socket knows no reset, and such a client no chunks: what breaks off would look whole.
+#[test]
+fn http_10_is_refused_with_what_to_do_about_it() {
+    let world = World::default();
+    world.small("app.git");
+    let (_server, socket) = listening(&world);
+    let url = "http://localhost/app.git/info/refs?service=git-upload-pack";
+    let outcome = curl(["--http1.0", "--include", "--unix-socket", &socket, url]).succeeded();
+    let text = outcome.text();
+    assert!(text.contains(" 505 ") && text.contains("proxy_http_version 1.1"), "{text}");
+}

@@ -110,3 +110,28 @@ fn advertised_push_needs_what_the_push_needs() {
     repository.set("http.receivepack", "true");
     let _ = server.ask(&advertisement).expect(200);
 }
+
+/// Modes of files and signatures are git's: the engine leaves them to it where it can.
+#[test]
+fn shared_repositories_get_the_modes_of_git() {
+    use std::os::unix::fs::PermissionsExt;
+    let (world, repository, _server) = world(&Setup::default().allow_push());
+    repository.set("core.sharedRepository", "0666");
+    world.within("copy").run(["push", "--quiet", "origin", "main"]);
+    let oid = repository.oid("main");
+    let object = repository.path().join("objects").join(&oid[..2]).join(&oid[2..]);
+    for (path, mode) in [(object, 0o444), (repository.path().join("refs/heads/main"), 0o666)] {
+        let is = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(is & 0o777, mode, "{path:?}");
+    }
+}
+
+#[test]
+fn signed_pushes_are_offered_where_the_repository_takes_them() {
+    let (_world, repository, server) = world(&Setup::default().allow_push());
+    let path = "/app.git/info/refs?service=git-receive-pack";
+    let offered = || server.ask(&Request::get(path)).expect(200).text().contains(" push-cert=");
+    assert!(!offered());
+    repository.set("receive.certNonceSeed", "a seed");
+    assert!(offered());
+}

@@ -56,6 +56,15 @@ fn with_everything_streamed() {
 }
 
 #[test]
+fn with_the_configuration_of_the_readme() {
+    let readme = include_str!("../../../README.md");
+    let line = readme.lines().find(|line| line.contains("behind nginx |")).unwrap();
+    let directives = line.split('`').find(|code| code.contains("proxy_http_version")).unwrap();
+    assert!(directives.contains("proxy_request_buffering off"), "{directives}");
+    site(Setup::default().allow_push(), directives).round_trip("");
+}
+
+#[test]
 fn with_passwords_checked_by_nginx() {
     let htpasswd = e2e::Scratch::new();
     let file = htpasswd.join("htpasswd");

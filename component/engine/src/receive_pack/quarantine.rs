@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::{Options, Server};
 use crate::quarantine::Quarantine;
 use crate::repository::RefStorage;
 use crate::storage::{Kind, WriteStorage};
@@ -24,9 +25,13 @@ const MOMENT: u64 = 120;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// A place that no other push has.
-pub(super) fn new_quarantine<S: WriteStorage>(repository: &Repository<S>) -> Quarantine {
+pub(super) fn new_quarantine<S: WriteStorage>(
+    repository: &Repository<S>,
+    server: Option<&Server>,
+) -> Quarantine {
     let engine = &repository.engine;
-    let path = repository.file(&format!("objects/{PREFIX}{:016x}", engine.storage.random()));
+    let mark = server.map_or("", |server| &server.mark);
+    let path = repository.file(&format!("objects/{PREFIX}{mark}{:016x}", engine.storage.random()));
     Quarantine::new(path, engine.limits.held_objects)
 }
 
@@ -46,10 +51,11 @@ pub(super) async fn clear_away<S: WriteStorage>(
 /// small push.
 pub(super) async fn sweep_now_and_then<S: WriteStorage>(
     repository: &Repository<S>,
-    age: u64,
+    options: &Options,
 ) -> Result<()> {
     let engine = &repository.engine;
-    let (now, every) = (engine.storage.now(), SWEEP_EVERY.min(Duration::from_secs(age)));
+    let every = SWEEP_EVERY.min(Duration::from_secs(options.stale_after));
+    let now = engine.storage.now();
     {
         let mut swept = engine.swept.borrow_mut();
         if swept.get(&repository.path).is_some_and(|last| now.saturating_sub(*last) < every) {
@@ -60,26 +66,32 @@ pub(super) async fn sweep_now_and_then<S: WriteStorage>(
         }
         swept.insert(repository.path.clone(), now);
     }
-    sweep(repository, age).await
+    sweep(repository, options).await
 }
 
 /// Removes what pushes have left that never ended: their quarantines, their locks, and packs that
 /// were half way out.
 ///
-/// Leaves alone whatever was written to within `age` seconds, locks within two minutes: it may
-/// belong to a push that is going on, in another process. Zero is for a caller who knows that there
-/// is none. Pushes do this themselves, by [`super::Options::stale_after`].
-pub async fn sweep<S: WriteStorage>(repository: &Repository<S>, age: u64) -> Result<()> {
+/// Leaves alone whatever was written to within [`Options::stale_after`], locks within two minutes:
+/// it may belong to a push that is going on, in another process. Zero is for a caller who knows
+/// that there is none; [`Options::server`] tells of its own earlier runs. Pushes do this themselves.
+pub async fn sweep<S: WriteStorage>(repository: &Repository<S>, options: &Options) -> Result<()> {
     let engine = &repository.engine;
     let objects = repository.file("objects");
     let entries = engine.storage.entries(&objects, engine.limits.directory_entries).await?;
     let before = |age: u64| engine.storage.wall_clock().saturating_sub(age * 1_000_000_000);
-    for entry in entries.iter().filter(|entry| entry.name.starts_with(PREFIX)) {
+    let age = options.stale_after;
+    for entry in &entries {
+        let Some(name) = entry.name.strip_prefix(PREFIX) else { continue };
         let path = format!("{objects}/{}", entry.name);
         let is_directory = entry.kind == Kind::Directory;
         let age = if is_directory { age } else { age.min(MOMENT) };
-        if age > 0 && last_write(engine, &path).await? > before(age) {
-            continue;
+        if age > 0 {
+            let ours = options.server.as_ref().filter(|server| name.starts_with(&server.mark));
+            let left_before = before(age).max(ours.map_or(0, |server| server.since));
+            if last_write(engine, &path).await? > left_before {
+                continue;
+            }
         }
         if is_directory {
             clear_away(repository, &path).await?;

@@ -78,8 +78,8 @@ async fn answer<S: WriteStorage, O: Output>(
         return Ok(Pushed::default());
     }
     // The push does not depend on it.
-    _ = sweep_now_and_then(repository, options.stale_after).await;
-    let quarantine = new_quarantine(repository);
+    _ = sweep_now_and_then(repository, options).await;
+    let quarantine = new_quarantine(repository, options.server.as_ref());
     let service = Service {
         repository,
         config: &config,

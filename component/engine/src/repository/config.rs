@@ -90,8 +90,8 @@ pub struct Config {
     pub blob_packfile_uri: bool,
     /// `core.sharedRepository` gives files other modes than the process's umask.
     pub is_shared: bool,
-    /// `receive.denyCurrentBranch` is `updateInstead`.
-    pub updates_working_tree: bool,
+    /// `receive.certNonceSeed` is set: pushes may be signed.
+    pub takes_certificates: bool,
 }
 
 impl Config {
@@ -121,11 +121,9 @@ impl Config {
                     config.is_shared = is_shared(entry);
                 }
                 ("http", None) => config.http.take(entry)?,
-                ("receive", None) if entry.name == "denycurrentbranch" => {
-                    config.updates_working_tree = entry
-                        .value
-                        .as_ref()
-                        .is_some_and(|value| value.eq_ignore_ascii_case(b"updateInstead"));
+                ("receive", None) if entry.name == "certnonceseed" => {
+                    config.takes_certificates =
+                        entry.value.as_ref().is_some_and(|seed| !seed.is_empty());
                 }
                 ("transfer", None) => config.transfer(entry)?,
                 ("uploadpack", None) => config.upload_pack(entry)?,
@@ -224,7 +222,7 @@ impl Default for Config {
             bundles: Vec::new(),
             blob_packfile_uri: false,
             is_shared: false,
-            updates_working_tree: false,
+            takes_certificates: false,
         }
     }
 }
