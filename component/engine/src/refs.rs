@@ -14,6 +14,7 @@ mod selector;
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
 
+pub(crate) use files::find_packed;
 pub use hidden::is_hidden;
 pub use iterate::{PeeledHex, RefIter, RefLine};
 

@@ -67,8 +67,18 @@ impl<S: Storage> Engine<S> {
 
     /// As [`Engine::read_small`], for a file that is read again and again.
     pub(crate) async fn recall_file(&self, path: &str) -> Result<Option<Rc<Vec<u8>>>> {
-        let stat = self.look(path).await?.filter(|stat| stat.kind != Kind::Directory);
-        let Some(stat) = stat else { return Ok(None) };
+        match self.look(path).await? {
+            Some(stat) if stat.kind != Kind::Directory => self.recall_file_at(path, stat).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// As [`Self::recall_file`], for a file that was looked at just now.
+    pub(crate) async fn recall_file_at(
+        &self,
+        path: &str,
+        stat: Stat,
+    ) -> Result<Option<Rc<Vec<u8>>>> {
         if let Some(content) = self.files.find(path, &stat) {
             return Ok(Some(content));
         }

@@ -485,3 +485,30 @@ fn files_for_others_to_get_are_kept_up_to_date() {
         assert_eq!(read("ours.git", file), read("gits.git", file));
     }
 }
+
+/// Without `receive.updateServerInfo` git leaves the file alone; ours is what git would make of it.
+#[test]
+fn info_refs_is_told_what_has_moved() {
+    let case = Case::new(&[]);
+    case.lab.git("base.git", &["update-ref", "refs/heads/deep/er", &case.a]);
+    case.lab.git("base.git", &["pack-refs", "--all"]);
+    case.lab.git("base.git", &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+    case.lab.git("base.git", &["update-server-info"]);
+    let tag = case.lab.git("work", &["rev-parse", "v1"]);
+    for push in [
+        case.push(&case.b, &case.c, "refs/heads/main"),
+        case.push(ZERO, &case.c, "refs/heads/a-new-one"),
+        case.push(ZERO, &tag, "refs/tags/v2"),
+        case.push(&tag, ZERO, "refs/tags/v1"),
+        case.push(ZERO, &case.c, "refs/heads/zz").update(&case.a, ZERO, "refs/heads/topic"),
+        case.push(&case.b, &case.c, "refs/heads/alias"),
+    ] {
+        case.fresh();
+        let answer = case.lab.engine_receives("ours.git", &push.bytes());
+        assert!(!answer.report.contains("ng "), "{answer:?}");
+        let path = case.lab.path("ours.git/info/refs");
+        let ours = std::fs::read_to_string(&path).expect("a file");
+        case.lab.git("ours.git", &["update-server-info"]);
+        assert_eq!(ours, std::fs::read_to_string(&path).expect("a file"));
+    }
+}

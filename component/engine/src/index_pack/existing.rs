@@ -36,7 +36,8 @@ impl<'r, S: Storage> Existing<'r, S> {
 
     /// Where the object is, if it is there.
     pub(super) async fn find(&self, oid: &Oid) -> Result<Option<Location>> {
-        if let Some(location) = self.odb.find_packed(oid).await? {
+        // Not in packs that appear meanwhile: most of what is asked for is new, and nowhere.
+        if let Some(location) = self.odb.find_listed(oid).await? {
             return Ok(Some(location));
         }
         for directory in 0..self.odb.directories().len() as u32 {

@@ -128,7 +128,7 @@ impl<S: Storage> Odb<S> {
     }
 
     /// Where an object is in the packs that are listed.
-    pub(super) async fn find_listed(&self, oid: &Oid) -> Result<Option<Location>> {
+    pub(crate) async fn find_listed(&self, oid: &Oid) -> Result<Option<Location>> {
         self.list().await?;
         for generation in self.generations.iter() {
             for multi in &generation.multi {

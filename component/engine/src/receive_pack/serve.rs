@@ -195,7 +195,8 @@ impl<S: WriteStorage> Service<'_, S> {
         if commands.iter().any(|command| command.refused.is_none()) {
             // The refs have moved; files for others to get are no reason to say otherwise.
             let always = self.config.update_server_info;
-            _ = server_info::update(self.repository, self.quarantine.path(), always).await;
+            let made = push::made(commands);
+            _ = server_info::update(repository, self.quarantine.path(), &made, always).await;
         }
         Ok(Ok(()))
     }

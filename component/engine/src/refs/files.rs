@@ -4,6 +4,7 @@ use std::iter::Peekable;
 use std::vec;
 
 use bstr::{BStr, BString, ByteSlice};
+use gitwasi_wire::Oid;
 
 use super::packed::{PackedRefs, Stop};
 use super::selector::{Judgement, Selector};
@@ -89,11 +90,20 @@ pub(super) async fn find<S: Storage>(repository: &Repository<S>, name: &BStr) ->
     Ok(found.map_or(Found::Absent, |(oid, peeled)| Found::Ref(Target::Direct(oid), peeled)))
 }
 
+/// Looks for a name in `packed-refs` alone.
+pub(crate) async fn find_packed<S: Storage>(
+    repository: &Repository<S>,
+    name: &BStr,
+) -> Result<Option<Oid>> {
+    let Some(packed) = PackedRefs::open(repository).await? else { return Ok(None) };
+    Ok(packed.find(name).await?.map(|(oid, _)| oid))
+}
+
 /// Reads a ref that had a file when the directory was listed; `None` if it leads nowhere.
 async fn read<S: Storage>(repository: &Repository<S>, name: &BString) -> Result<Option<Ref>> {
     Ok(match loose::read(repository, name.as_bstr()).await? {
         loose::Loose::Broken => {
-            let oid = gitwasi_wire::Oid::zero(repository.object_format());
+            let oid = Oid::zero(repository.object_format());
             let name = name.clone();
             Some(Ref { name, oid, symref_target: None, peeled: Peeled::No })
         }

@@ -3,8 +3,8 @@
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
 
-use crate::refs::{Resolved, is_valid_name};
-use crate::storage::Storage;
+use crate::refs::{find_packed, is_valid_name};
+use crate::storage::{Kind, Storage};
 use crate::{Repository, Result};
 
 /// What is stored under a ref's name.
@@ -29,13 +29,16 @@ impl RawRef {
     pub(super) async fn read<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Self> {
         let Ok(path) = name.to_str() else { return Ok(Self::Absent { directory: false }) };
         let path = repository.file(path);
-        if let Some(content) = repository.engine.recall_file(&path).await? {
+        let stat = repository.engine.look(&path).await?;
+        let directory = stat.as_ref().is_some_and(|stat| stat.kind == Kind::Directory);
+        if let Some(stat) = stat.filter(|_| !directory)
+            && let Some(content) = repository.engine.recall_file_at(&path, stat).await?
+        {
             return Ok(parse(&content, repository.object_format().hex_len()));
         }
-        let directory = repository.engine.look(&path).await?.is_some();
-        Ok(match repository.resolve_ref(name).await? {
-            Some(Resolved::Ref(found)) => Self::Packed(found.oid),
-            _ => Self::Absent { directory },
+        Ok(match find_packed(repository, name).await? {
+            Some(oid) => Self::Packed(oid),
+            None => Self::Absent { directory },
         })
     }
 }
