@@ -53,6 +53,7 @@ cells! {
     many_tags: &[Refs, Packs],
     chains_of_tags: &[Refs, Packs],
     two_thousand_refs: &[Refs, Packs],
+    fifty_thousand_refs: &[Refs, Packs],
     packed_and_loose: &[Packs],
     several_packs: &[Packs],
     multi_pack_index: &[Packs],
