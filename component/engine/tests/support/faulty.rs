@@ -25,6 +25,8 @@ pub enum Fault {
     LosesLocks,
     /// Nothing fails, but all of it happens two hours later.
     Late,
+    /// Nothing fails, but ten seconds pass between any two looks at the clock.
+    Slow,
 }
 
 #[derive(Debug)]
@@ -32,6 +34,7 @@ struct Plan {
     fault: Fault,
     left: Cell<usize>,
     struck: Cell<bool>,
+    looks: Cell<u64>,
 }
 
 /// What is in a lock that somebody else has taken.
@@ -40,7 +43,7 @@ pub const STRANGER: &[u8] = b"stranger";
 impl Plan {
     /// Counts an operation; whether it fails, and is the first that does.
     fn strikes(&self) -> Option<bool> {
-        if matches!(self.fault, Fault::LosesLocks | Fault::Late) {
+        if matches!(self.fault, Fault::LosesLocks | Fault::Late | Fault::Slow) {
             return None;
         }
         if self.struck.get() {
@@ -64,7 +67,7 @@ impl Plan {
             Some(_) => Err(match self.fault {
                 Fault::FailsOnce | Fault::Full => StorageError::NoSpace,
                 Fault::ReadOnly => StorageError::NotPermitted,
-                Fault::Dies | Fault::LosesLocks | Fault::Late => {
+                Fault::Dies | Fault::LosesLocks | Fault::Late | Fault::Slow => {
                     StorageError::Failed("killed".into())
                 }
             }),
@@ -86,7 +89,7 @@ pub struct Faulty {
 
 impl Faulty {
     pub fn new(inner: NativeStorage, fault: Fault, n: usize) -> Self {
-        let plan = Plan { fault, left: Cell::new(n), struck: Cell::new(false) };
+        let plan = Plan { fault, left: n.into(), struck: false.into(), looks: 0.into() };
         Self { inner, plan: Rc::new(plan) }
     }
 
@@ -129,7 +132,11 @@ impl Storage for Faulty {
     }
 
     fn now(&self) -> std::time::Duration {
-        self.inner.now()
+        if self.plan.fault != Fault::Slow {
+            return self.inner.now();
+        }
+        self.plan.looks.set(self.plan.looks.get() + 1);
+        std::time::Duration::from_secs(10 * self.plan.looks.get())
     }
 
     async fn yield_now(&self) {}
