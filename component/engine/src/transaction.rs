@@ -146,6 +146,8 @@ pub(crate) struct FileTransaction<'r, S: WriteStorage> {
     /// for a moment have names that begin with it and a dot.
     scratch: &'r str,
     options: &'r Options,
+    /// Whether all refs move or none.
+    atomic: bool,
     /// Whether all refs move by one rename of `packed-refs`.
     through_packed_refs: bool,
     /// What is in the way of the names, if there are many.

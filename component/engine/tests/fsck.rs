@@ -615,3 +615,126 @@ fn every_message_has_git_s_name_and_severity() {
         "Unknown fsck message type: 'x'"
     );
 }
+
+/// One object for each message that an object of a pack can cause.
+fn causes() -> Vec<(&'static str, Vec<u8>)> {
+    let tree_line = format!("tree {TREE_ID}");
+    let object = format!("object {TREE_ID}");
+    let (author, committer) = (format!("author {WHO}"), format!("committer {WHO}"));
+    let tagger = format!("tagger {WHO}");
+    let by = |ident: &str| {
+        let author = format!("author {ident}");
+        one(COMMIT, &commit(&[&tree_line, &author, &committer, ""]))
+    };
+    let commit_of = |lines: &[&str]| one(COMMIT, &commit(lines));
+    let tag_of = |lines: &[&str]| one(TAG, &commit(lines));
+    let tree_of = |entries: &[(&str, &str)]| one(TREE, &tree(entries));
+    let null = [&b"100644 a\0"[..], &[0; 20]].concat();
+    let modules = |content: &str| with_blob(".gitmodules", content.as_bytes());
+    let no_blob = |name: &str| {
+        let empty = commit(&[&tree_line, &author, &committer, ""]);
+        let mut forge = Forge::new();
+        forge.whole(COMMIT, &empty);
+        forge
+            .whole(TREE, &[format!("100644 {name}\0").as_bytes(), &oid("commit", &empty)].concat());
+        forge.finish()
+    };
+    vec![
+        ("nulInHeader", commit_of(&[&tree_line, &author, "committer A \0 <a@b> 1 +0000", ""])),
+        (
+            "unterminatedHeader",
+            one(COMMIT, [&tree_line, &*author, &committer].join("\n").as_bytes()),
+        ),
+        ("badDate", by("A <a@b> x +0000")),
+        ("badDateOverflow", by("A <a@b> 99999999999999999999999 +0000")),
+        ("badEmail", by("A <a@b")),
+        ("badName", by("A> <a@b> 1 +0000")),
+        ("badObjectSha1", tag_of(&["object x", "type tree", "tag v1", &tagger, ""])),
+        ("badParentSha1", commit_of(&[&tree_line, "parent x", &author, &committer, ""])),
+        ("badTimezone", by("A <a@b> 1 0000")),
+        ("badTreeSha1", commit_of(&["tree x", &author, &committer, ""])),
+        ("badType", tag_of(&[&object, "type what", "tag v1", &tagger, ""])),
+        ("duplicateEntries", tree_of(&[("100644", "a"), ("100644", "a")])),
+        ("missingAuthor", commit_of(&[&tree_line, &committer, ""])),
+        ("missingCommitter", commit_of(&[&tree_line, &author, ""])),
+        ("missingEmail", by("A")),
+        ("missingNameBeforeEmail", by("<a@b> 1 +0000")),
+        ("missingObject", tag_of(&["type tree", "tag v1", &tagger, ""])),
+        ("missingSpaceBeforeDate", by("A <a@b>1 +0000")),
+        ("missingSpaceBeforeEmail", by("A<a@b> 1 +0000")),
+        ("missingTagEntry", tag_of(&[&object, "type tree", &tagger, ""])),
+        ("missingTree", commit_of(&[&author, &committer, ""])),
+        ("missingTypeEntry", tag_of(&[&object, "tag v1", &tagger, ""])),
+        ("multipleAuthors", commit_of(&[&tree_line, &author, &author, &committer, ""])),
+        ("treeNotSorted", tree_of(&[("100644", "b"), ("100644", "a")])),
+        ("zeroPaddedDate", by("A <a@b> 01 +0000")),
+        ("gitmodulesBlob", no_blob(".gitmodules")),
+        ("gitmodulesName", modules("[submodule \"../x\"]\npath=a\n")),
+        ("gitmodulesSymlink", tree_of(&[("120000", ".gitmodules")])),
+        ("gitmodulesUrl", modules("[submodule \"x\"]\nurl=-a\n")),
+        ("gitmodulesPath", modules("[submodule \"x\"]\npath=-a\n")),
+        ("gitmodulesUpdate", modules("[submodule \"x\"]\nupdate=!rm\n")),
+        ("gitattributesLineLength", with_blob(".gitattributes", &[b'x'; 5000])),
+        ("gitattributesBlob", no_blob(".gitattributes")),
+        ("badTree", tree_of(&[("100644", "")])),
+        ("fullPathname", tree_of(&[("100644", "a/b")])),
+        ("hasDot", tree_of(&[("40000", ".")])),
+        ("hasDotdot", tree_of(&[("40000", "..")])),
+        ("hasDotgit", tree_of(&[("40000", ".git")])),
+        ("nullSha1", one(TREE, &null)),
+        ("zeroPaddedFilemode", tree_of(&[("0100644", "a")])),
+        ("nulInCommit", commit_of(&[&tree_line, &author, &committer, "", "\0"])),
+        ("largePathname", tree_of(&[("100644", &"a".repeat(5000))])),
+        ("badFilemode", tree_of(&[("100600", "a")])),
+        ("gitmodulesParse", modules("[broken\n")),
+        ("gitignoreSymlink", tree_of(&[("120000", ".gitignore")])),
+        ("gitattributesSymlink", tree_of(&[("120000", ".gitattributes")])),
+        ("mailmapSymlink", tree_of(&[("120000", ".mailmap")])),
+        ("badTagName", tag_of(&[&object, "type tree", "tag a b", &tagger, ""])),
+        ("missingTaggerEntry", tag_of(&[&object, "type tree", "tag v1", ""])),
+        ("extraHeaderEntry", tag_of(&[&object, "type tree", "tag v1", &tagger, "x y", ""])),
+    ]
+}
+
+/// What no object can cause that a pack brings: of files that are checked elsewhere, or that git
+/// does not read at all; and what is too large, or missing, which has tests of its own.
+const NOT_IN_A_PACK: &[&str] = &[
+    "badRefFiletype",
+    "badRefName",
+    "emptyName",
+    "missingTag",
+    "missingType",
+    "unknownType",
+    "gitmodulesLarge",
+    "gitmodulesMissing",
+    "gitattributesLarge",
+    "gitattributesMissing",
+];
+
+#[test]
+fn every_message_is_as_severe_as_git_has_it() {
+    let lab = lab();
+    let causes = causes();
+    for (name, pack) in &causes {
+        let (messages, text) = same(&lab, name, pack, &[]);
+        let found = messages.iter().any(|line| line.contains(&format!(": {name}: ")));
+        assert!(found || *name == "extraHeaderEntry", "{name}: {messages:?} {text}");
+        let output = lab.git_with("b.git", &["index-pack", "--stdin", "--fsck-objects"], pack, &[]);
+        let unreadable = String::from_utf8_lossy(&output.stderr).contains("fatal: invalid ");
+        // What can be told to be something else is; git still refuses what it cannot read.
+        if !unreadable && !["nulInHeader", "unterminatedHeader"].contains(name) {
+            for severity in ["error", "warn", "ignore"] {
+                let (messages, _) = same(&lab, name, pack, &[(name, severity)]);
+                let prefix = if severity == "warn" { "warning" } else { severity };
+                let told = messages.iter().find(|line| line.contains(&format!(": {name}: ")));
+                assert_eq!(told.is_some(), severity != "ignore", "{name}: {messages:?}");
+                assert!(told.is_none_or(|line| line.starts_with(prefix)), "{messages:?}");
+            }
+        }
+    }
+    let caused: Vec<&str> = causes.iter().map(|(name, _)| *name).collect();
+    for id in MessageId::ALL {
+        let name = id.name();
+        assert!(caused.contains(&name) != NOT_IN_A_PACK.contains(&name), "{name}");
+    }
+}

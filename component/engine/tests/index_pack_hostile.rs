@@ -255,14 +255,14 @@ fn many_deltas_on_one_base_and_a_chain_behind_each_are_resolved() {
     let mut forge = Forge::new();
     let offset = forge.whole(BLOB, &base);
     let mut last = Vec::new();
-    for number in 0..1_000u32 {
+    for number in 0..10_000u32 {
         let more = number.to_le_bytes();
         let delta = forge.ofs_delta(offset, &append(base.len(), &more));
-        if number % 100 == 0 {
+        if number % 1_000 == 0 {
             last.push((number, delta));
         }
     }
-    let mut expected = 1_001;
+    let mut expected = 10_001;
     for (number, mut offset) in last {
         let mut length = base.len() + 4;
         for step in 0..20u32 {

@@ -6,7 +6,7 @@ use super::check_objects::Cuts;
 use super::push::{self, Command};
 use super::response::Response;
 use super::serve::Service;
-use super::{migrate, shallow};
+use super::{migrate, policy, shallow};
 use crate::Repository;
 use crate::storage::WriteStorage;
 use crate::transaction::{self, Transaction, Update};
@@ -48,6 +48,27 @@ impl<S: WriteStorage> Service<'_, S> {
         cuts: &Cuts,
         response: &mut Response<'_, S, O>,
     ) {
+        let failed = match self.atomic {
+            true => "atomic transaction failed",
+            false => "failed to update ref",
+        };
+        let mut commits = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            match policy::no_commit(repository, &commands[*number]).await {
+                Ok(None) => {
+                    commits.push(*number);
+                    continue;
+                }
+                Ok(Some(message)) => response.error(&message),
+                Err(_) => {}
+            }
+            commands[*number].refuse(failed);
+            if self.atomic {
+                push::refuse_rest_of(commands, numbers, failed);
+                return;
+            }
+        }
+        let numbers = &commits;
         if numbers.is_empty() {
             return;
         }
@@ -71,10 +92,6 @@ impl<S: WriteStorage> Service<'_, S> {
             &options,
         );
         let (transaction, outcomes) = prepared.await;
-        let failed = match self.atomic {
-            true => "atomic transaction failed",
-            false => "failed to update ref",
-        };
         for (number, outcome) in numbers.iter().zip(&outcomes) {
             if let Err(refusal) = outcome {
                 tell(refusal, response);

@@ -165,19 +165,6 @@ pub(super) async fn refusal<S: WriteStorage, O: Output>(
             }
         }
     }
-    if !is_delete && is_branch {
-        let new = &update.new_oid;
-        if kind(repository, new).await? != Some(Kind::Commit) {
-            let asked = match repository.config().ref_storage {
-                RefStorage::Files => format!("cannot update ref '{name}': "),
-                RefStorage::Reftable => String::new(),
-            };
-            response.error(&format!(
-                "{asked}trying to write non-commit object {new} to branch '{name}'"
-            ));
-            return Ok(Some("failed to update ref"));
-        }
-    }
     if is_delete && kind(repository, &update.old_oid).await?.is_none() {
         if repository.resolve_ref(name).await?.is_some() {
             response.warning("allowing deletion of corrupt ref");
@@ -187,6 +174,27 @@ pub(super) async fn refusal<S: WriteStorage, O: Output>(
         }
     }
     Ok(None)
+}
+
+/// What is wrong with a ref update that moves a branch to what is no commit.
+///
+/// Git finds it out when it writes the ref, so that it is the transaction that fails.
+pub(super) async fn no_commit<S: WriteStorage>(
+    repository: &Repository<S>,
+    command: &Command<'_>,
+) -> Result<Option<String>> {
+    let (name, new) = (command.update.name.as_bstr(), &command.update.new_oid);
+    if command.is_delete()
+        || !name.starts_with(b"refs/heads/")
+        || kind(repository, new).await? == Some(Kind::Commit)
+    {
+        return Ok(None);
+    }
+    let asked = match repository.config().ref_storage {
+        RefStorage::Files => format!("cannot update ref '{name}': "),
+        RefStorage::Reftable => String::new(),
+    };
+    Ok(Some(format!("{asked}trying to write non-commit object {new} to branch '{name}'")))
 }
 
 /// Only refs below `refs/` may be pushed to, and directly in it only deletes are allowed.

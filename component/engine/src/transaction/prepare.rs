@@ -29,6 +29,7 @@ impl<'r, S: WriteStorage> FileTransaction<'r, S> {
             repository,
             scratch,
             options,
+            atomic,
             through_packed_refs: updates.len() > 1 && atomic || updates.len() >= MANY,
             known: Known::default(),
             prepared: Vec::new(),
@@ -187,7 +188,16 @@ impl<'r, S: WriteStorage> FileTransaction<'r, S> {
             return Err(Refusal::Unresolved(update.name.clone(), name.clone()));
         }
         if update.new.is_none() {
-            return Ok(());
+            // Git looks for other refs in the way of what it deletes, too: for each by itself,
+            // unless all move or none.
+            let found = name_conflict::find_existing(self.repository, name.as_bstr()).await;
+            return match found.map_err(failed)? {
+                Some(other) if self.atomic || !names.contains(&other) => {
+                    let (asked, name) = (update.name.clone(), name.clone());
+                    Err(Refusal::NameConflict { asked, name, other })
+                }
+                _ => Ok(()),
+            };
         }
         self.check_name(&update.name, name, names).await?;
         if directory {

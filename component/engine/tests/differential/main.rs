@@ -2,7 +2,7 @@
 //!
 //! What has to be equal: advertisements, refs, acknowledgments, shallow lines, the texts of errors
 //! that git tells, and the objects in the pack, which has to index strictly where the client has
-//! what it says it has, and nothing else.
+//! what it says it has, and nothing else. `push.rs` does the same for pushes.
 
 #![allow(missing_docs, unreachable_pub)]
 
@@ -10,6 +10,7 @@
 mod support;
 
 mod compare;
+mod push;
 mod random;
 mod repositories;
 mod requests;
@@ -52,6 +53,7 @@ cells! {
     many_tags: &[Refs, Packs],
     chains_of_tags: &[Refs, Packs],
     two_thousand_refs: &[Refs, Packs],
+    fifty_thousand_refs: &[Refs, Packs],
     packed_and_loose: &[Packs],
     several_packs: &[Packs],
     multi_pack_index: &[Packs],
@@ -83,15 +85,13 @@ cells! {
     skewed_clocks: &[Packs, Depth],
 }
 
-/// Seeds that are always tried; `GITWASI_SEED` names another one.
+/// Seeds that are always tried.
 const SEEDS: std::ops::Range<u64> = 0..8;
 
 #[test]
 fn repositories_and_requests_made_by_chance() {
-    let named = std::env::var("GITWASI_SEED").ok().and_then(|seed| seed.parse().ok());
-    let all = std::env::var("GITWASI_SEEDS").ok().and_then(|count| count.parse().ok());
-    let seeds = all.map_or(SEEDS, |count: u64| 0..count);
-    for seed in named.map_or(seeds, |seed: u64| seed..seed + 1) {
+    for seed in random::seeds(SEEDS) {
+        eprintln!("fetches, seed {seed}");
         let lab = Lab::new();
         let mut random = random::Random::new(seed);
         let (commits, dated) = random::repository(&lab, &mut random);

@@ -1,6 +1,7 @@
 //! Repositories and requests made by chance, from seeds that a failure tells.
 
 use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
 
 use crate::repositories::feed;
 use crate::requests::Request;
@@ -27,6 +28,20 @@ impl Random {
     fn pick<'l, T: ?Sized>(&mut self, list: &[&'l T]) -> &'l T {
         list[self.below(list.len())]
     }
+}
+
+/// The seeds of a test: those of `fixed`, and one that is new with `GITWASI_FUZZ_SECONDS`.
+/// `GITWASI_SEEDS` says how many, `GITWASI_SEED` or `GITWASI_FUZZ_SEED` names the only one.
+pub fn seeds(fixed: std::ops::Range<u64>) -> Vec<u64> {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    if let Some(seed) = number("GITWASI_SEED").or(number("GITWASI_FUZZ_SEED")) {
+        return vec![seed];
+    }
+    let mut seeds: Vec<u64> = number("GITWASI_SEEDS").map_or(fixed, |count| 0..count).collect();
+    if std::env::var_os("GITWASI_FUZZ_SECONDS").is_some() {
+        seeds.push(RandomState::new().hash_one(seeds.len()));
+    }
+    seeds
 }
 
 /// Makes `a.git`; returns how its commits are called, and whether their dates can be trusted.

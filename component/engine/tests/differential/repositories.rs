@@ -116,6 +116,37 @@ pub fn two_thousand_refs(lab: &Lab) {
     add_objects(lab);
 }
 
+/// Its refs were packed by nobody who would have checked them.
+pub fn fifty_thousand_refs(lab: &Lab) {
+    lab.history("a.git", 30, &[]);
+    let commits = lab.git("a.git", &["rev-list", "main"]);
+    let commits: Vec<&str> = commits.lines().collect();
+    let refs =
+        lab.git("a.git", &["for-each-ref", "--format=%(objectname) %(refname) %(*objectname)"]);
+    let mut lines: Vec<(String, String)> = Vec::new();
+    for line in refs.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let peeled = match words[2] {
+            "" => String::new(),
+            oid => format!("^{oid}\n"),
+        };
+        lines.push((words[1].to_owned(), format!("{} {}\n{peeled}", words[0], words[1])));
+    }
+    for number in 0..50_000 {
+        let name = format!("refs/heads/b{}/{number}", number % 13);
+        let line = format!("{} {name}\n", commits[number % commits.len()]);
+        lines.push((name, line));
+    }
+    lines.sort();
+    let mut packed = "# pack-refs with: peeled fully-peeled sorted \n".to_owned();
+    packed.extend(lines.iter().map(|(_, line)| line.as_str()));
+    support::write(&lab.path("a.git/packed-refs"), packed.as_bytes());
+    for (name, _) in lines {
+        _ = std::fs::remove_file(lab.path("a.git").join(name));
+    }
+    add_objects(lab);
+}
+
 pub fn packed_and_loose(lab: &Lab) {
     lab.history("a.git", 40, &[]);
     lab.git("a.git", &["repack", "-adfq"]);

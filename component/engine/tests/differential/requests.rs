@@ -60,10 +60,14 @@ pub fn about(topic: Topic) -> Vec<Request> {
         Topic::Packs => fetches(PACKS),
         Topic::Depth => fetches(DEPTH),
         Topic::Filters => fetches(FILTERS),
-        Topic::V0 => V0
-            .iter()
-            .map(|lines| Request::new(format!("v0: {}", lines.join(", ")), 0, lines))
-            .collect(),
+        Topic::V0 => {
+            let request = |version: u8, lines: &[&str]| {
+                Request::new(format!("v{version}: {}", lines.join(", ")), version, lines)
+            };
+            // Version 1 is version 0 but for a line in the advertisement.
+            let v1 = V0.iter().step_by(4).map(|lines| request(1, lines));
+            V0.iter().map(|lines| request(0, lines)).chain(v1).collect()
+        }
         Topic::Odd => {
             let odd = V2.iter().map(|lines| Request::new(lines.join(", "), 2, lines));
             odd.chain(ODD.iter().map(|lines| Request::fetch(lines))).collect()
@@ -180,6 +184,17 @@ const V2: &[&[&str]] = &[
     &["command=ls-refs", "command=fetch", "FORMAT", "0000"],
     &["command=ls-refs", "FORMAT", "server-option=a", "server-option=b", "0001", "0000"],
     &["command=ls-refs", "FORMAT", "session-id=x", "0001", "0000"],
+    &["command=fetch", "FORMAT", "server-option=a", "0001", "want main", "done", "0000"],
+    &[
+        "command=fetch",
+        "server-option=a",
+        "FORMAT",
+        "server-option=b=c",
+        "0001",
+        "want main",
+        "have main~5",
+        "0000",
+    ],
     &["command=ls-refs", "object-format=sha256", "0001", "0000"],
     &["command=ls-refs", "object-format=md5", "0001", "0000"],
     &["command=ls-refs", "FORMAT", "0001", "nonsense", "0000"],

@@ -1,4 +1,4 @@
-//! Native storage that fails at some write operation: once, or for good as after a kill.
+//! Native storage that fails at some write operation: once, or from then on.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,9 +15,18 @@ pub enum Fault {
     Dies,
     /// It fails for want of space; what follows succeeds.
     FailsOnce,
+    /// From then on whatever needs space fails for want of it: of a write, half arrives. What is
+    /// there can be renamed and removed.
+    Full,
+    /// From then on nothing may be changed.
+    ReadOnly,
     /// The process sleeps for an hour when it has taken a lock. Meanwhile the lock was taken for a
     /// dead one's, and somebody else took it.
     LosesLocks,
+    /// Nothing fails, but all of it happens two hours later.
+    Late,
+    /// Nothing fails, but ten seconds pass between any two looks at the clock.
+    Slow,
 }
 
 #[derive(Debug)]
@@ -25,19 +34,20 @@ struct Plan {
     fault: Fault,
     left: Cell<usize>,
     struck: Cell<bool>,
+    looks: Cell<u64>,
 }
 
 /// What is in a lock that somebody else has taken.
 pub const STRANGER: &[u8] = b"stranger";
 
 impl Plan {
-    /// Counts an operation; whether it fails.
+    /// Counts an operation; whether it fails, and is the first that does.
     fn strikes(&self) -> Option<bool> {
-        if self.fault == Fault::LosesLocks {
+        if matches!(self.fault, Fault::LosesLocks | Fault::Late | Fault::Slow) {
             return None;
         }
         if self.struck.get() {
-            return (self.fault == Fault::Dies).then_some(false);
+            return (self.fault != Fault::FailsOnce).then_some(false);
         }
         match self.left.get() {
             0 => {
@@ -54,9 +64,19 @@ impl Plan {
     fn check(&self) -> Result<(), StorageError> {
         match self.strikes() {
             None => Ok(()),
-            Some(_) if self.fault == Fault::FailsOnce => Err(StorageError::NoSpace),
-            Some(_) => Err(StorageError::Failed("killed".into())),
+            Some(_) => Err(match self.fault {
+                Fault::FailsOnce | Fault::Full => StorageError::NoSpace,
+                Fault::ReadOnly => StorageError::NotPermitted,
+                Fault::Dies | Fault::LosesLocks | Fault::Late | Fault::Slow => {
+                    StorageError::Failed("killed".into())
+                }
+            }),
         }
+    }
+
+    /// As [`Self::check`], of what takes no space.
+    fn check_in_place(&self) -> Result<(), StorageError> {
+        if self.fault == Fault::Full { Ok(()) } else { self.check() }
     }
 }
 
@@ -69,7 +89,7 @@ pub struct Faulty {
 
 impl Faulty {
     pub fn new(inner: NativeStorage, fault: Fault, n: usize) -> Self {
-        let plan = Plan { fault, left: Cell::new(n), struck: Cell::new(false) };
+        let plan = Plan { fault, left: n.into(), struck: false.into(), looks: 0.into() };
         Self { inner, plan: Rc::new(plan) }
     }
 
@@ -99,8 +119,12 @@ impl Storage for Faulty {
     }
 
     fn wall_clock(&self) -> u64 {
-        let slept = self.plan.fault == Fault::LosesLocks && self.plan.struck.get();
-        self.inner.wall_clock() + if slept { 3_600_000_000_000 } else { 0 }
+        let hours = match self.plan.fault {
+            Fault::LosesLocks if self.plan.struck.get() => 1,
+            Fault::Late => 2,
+            _ => 0,
+        };
+        self.inner.wall_clock() + hours * 3_600_000_000_000
     }
 
     fn locate(&self, absolute: &str) -> Option<String> {
@@ -108,7 +132,11 @@ impl Storage for Faulty {
     }
 
     fn now(&self) -> std::time::Duration {
-        self.inner.now()
+        if self.plan.fault != Fault::Slow {
+            return self.inner.now();
+        }
+        self.plan.looks.set(self.plan.looks.get() + 1);
+        std::time::Duration::from_secs(10 * self.plan.looks.get())
     }
 
     async fn yield_now(&self) {}
@@ -133,7 +161,7 @@ impl WriteStorage for Faulty {
     }
 
     async fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
-        self.plan.check()?;
+        self.plan.check_in_place()?;
         self.inner.rename(from, to).await
     }
 
@@ -150,17 +178,17 @@ impl WriteStorage for Faulty {
     }
 
     async fn remove_file(&self, path: &str) -> Result<(), StorageError> {
-        self.plan.check()?;
+        self.plan.check_in_place()?;
         self.inner.remove_file(path).await
     }
 
     async fn remove_directory(&self, path: &str) -> Result<(), StorageError> {
-        self.plan.check()?;
+        self.plan.check_in_place()?;
         self.inner.remove_directory(path).await
     }
 
     async fn sync_directory(&self, _path: &str) -> Result<(), StorageError> {
-        self.plan.check()
+        self.plan.check_in_place()
     }
 
     fn random(&self) -> u64 {
@@ -192,11 +220,14 @@ impl StorageWriter for FaultyFile {
         match self.plan.strikes() {
             None => self.file.write_at(offset, bytes).await,
             Some(first) => {
-                if first {
+                if first && self.plan.fault != Fault::ReadOnly {
                     bytes.truncate(bytes.len() / 2);
                     self.file.write_at(offset, bytes).await?;
                 }
-                Err(StorageError::NoSpace)
+                Err(match self.plan.fault {
+                    Fault::ReadOnly => StorageError::NotPermitted,
+                    _ => StorageError::NoSpace,
+                })
             }
         }
     }
@@ -207,6 +238,6 @@ impl StorageWriter for FaultyFile {
     }
 
     async fn sync(&self) -> Result<(), StorageError> {
-        self.plan.check()
+        self.plan.check_in_place()
     }
 }

@@ -7,6 +7,7 @@ pub mod forge;
 pub mod http;
 pub mod push;
 pub mod receive;
+pub mod volatile;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -238,7 +238,6 @@ impl Answer {
             }
             rest = after;
         }
-        let report = String::from_utf8_lossy(&report).into_owned();
         let messages = String::from_utf8_lossy(&messages).into_owned();
         // What `git rev-list` says of missing objects is not for people.
         let kept = |line: &&str| {
@@ -251,18 +250,17 @@ impl Answer {
 }
 
 /// Removes the lengths of the pkt-lines within a report.
-fn lines_of(report: &str) -> String {
-    let mut out = String::new();
+fn lines_of(report: &[u8]) -> String {
+    let mut out = Vec::new();
     let mut rest = report;
-    while let Some(length) = rest.get(..4).and_then(|length| usize::from_str_radix(length, 16).ok())
-    {
-        if length < 4 {
-            break;
-        }
-        out.push_str(&rest[4..length]);
-        rest = &rest[length..];
+    while let Some((digits, _)) = rest.split_at_checked(4) {
+        let length = std::str::from_utf8(digits).ok();
+        let length = length.and_then(|digits| usize::from_str_radix(digits, 16).ok());
+        let Some(line) = length.and_then(|length| rest.get(4..length)) else { break };
+        out.extend(line);
+        rest = &rest[4 + line.len()..];
     }
-    if out.is_empty() { report.to_owned() } else { out }
+    String::from_utf8_lossy(if out.is_empty() { report } else { &out }).into_owned()
 }
 
 /// Chunks of a request.

@@ -22,6 +22,8 @@ struct Names {
     taken: BTreeSet<BString>,
     /// Directories that are no refs.
     free: BTreeSet<BString>,
+    /// Whether all refs move or none.
+    atomic: bool,
 }
 
 impl<'r, S: WriteStorage> TableTransaction<'r, S> {
@@ -44,7 +46,7 @@ impl<'r, S: WriteStorage> TableTransaction<'r, S> {
                 return (transaction, outcomes);
             }
         };
-        let mut names = Names::default();
+        let mut names = Names { atomic, ..Names::default() };
         let mut outcomes = Vec::with_capacity(updates.len());
         let mut all_right = true;
         let head = match locked.find(BStr::new("HEAD")).await {
@@ -180,14 +182,19 @@ impl<S: WriteStorage> Locked<S> {
         if update.old.is_some_and(|old| !old.is_zero()) {
             return Err(Refusal::Unresolved(update.name.clone(), name.clone()));
         }
-        if update.new.is_none() {
-            return Ok(());
-        }
         let failed = |error| Refusal::failed(&update.name, error);
         let existing = self.in_the_way(name.as_bstr(), names).await.map_err(failed)?;
         let name = name.clone();
-        if let Some(other) = existing {
-            return Err(Refusal::NameTaken { name, other });
+        // Git looks for other refs in the way of what it deletes, too: for each by itself, unless
+        // all move or none.
+        let is_delete = update.new.is_none();
+        match existing {
+            Some(other) if is_delete && !names.atomic && names.taken.contains(&other) => {}
+            Some(other) => return Err(Refusal::NameTaken { name, other }),
+            None => {}
+        }
+        if is_delete {
+            return Ok(());
         }
         let taken = &names.taken;
         let above = directories(name.as_bstr()).find(|directory| taken.contains(*directory));
