@@ -46,7 +46,10 @@ impl Upstream {
         let uri: Uri = address.parse().map_err(|_| UpstreamError)?;
         let plain = uri.scheme() == Some(&Scheme::HTTP) && matches!(uri.path(), "" | "/");
         let authority = uri.authority().filter(|_| plain).ok_or(UpstreamError)?.clone();
-        Ok(Self { authority, client: Client::builder(TokioExecutor::new()).build_http() })
+        // A connection for each request, as nginx has by default: one that is kept may be closed by
+        // the upstream just when it is used again, and a request with a body cannot be repeated.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
+        Ok(Self { authority, client })
     }
 }
 
