@@ -19,6 +19,7 @@ use crate::bindings::wasi::http::handler;
 use crate::body::{Activity, Body, Incoming, Outgoing, full};
 use crate::contract::{Authorizer, Fallback, Observer, Repositories, RequestContext};
 use crate::engine;
+use crate::flush;
 use crate::lanes::Lanes;
 use crate::lend::Lend;
 use crate::limits::Limits;
@@ -119,6 +120,7 @@ impl FrontBuilder {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        flush::add_to_linker(&mut linker)?;
         types::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         repositories::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         authorizer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;

@@ -15,6 +15,7 @@ pub mod body;
 pub mod contract;
 mod convert;
 mod engine;
+mod flush;
 mod front;
 mod guest_log;
 mod lanes;

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::try_join_all;
+
 use crate::quarantine::Quarantine;
 use crate::storage::{Kind, StorageError, StorageWriter as _, WriteStorage};
 use crate::{Repository, Result};
@@ -30,13 +32,14 @@ pub(super) async fn migrate<S: WriteStorage>(
     if let Some(directory) = quarantine.directory() {
         link_files(repository, directory, &mut touched).await?;
     }
-    for directory in touched.iter().rev() {
+    let flushed = touched.iter().map(|directory| async {
         match storage.sync_directory(directory).await {
             // What was in it has been packed by now.
-            Ok(()) | Err(StorageError::NotFound) => {}
-            Err(error) => return Err(error.into()),
+            Err(StorageError::NotFound) => Ok(()),
+            flushed => flushed,
         }
-    }
+    });
+    try_join_all(flushed).await?;
     Ok(())
 }
 
@@ -61,9 +64,7 @@ async fn write_held<S: WriteStorage>(
             files.push(file);
         }
         // Together, which a disk does faster than one after the other.
-        for file in files {
-            file.sync().await?;
-        }
+        try_join_all(files.iter().map(|file| file.sync())).await?;
         while let Some((from, directory, to)) = written.last() {
             if rename(storage, from, directory, to).await? {
                 touched.insert(objects.clone());
