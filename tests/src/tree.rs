@@ -1,8 +1,8 @@
 //! A directory byte for byte, to tell whether anything in it changed.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// What a directory holds: every path below it, with its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,11 +16,11 @@ enum Entry {
 }
 
 impl Tree {
-    /// Reads all of `root`.
+    /// Reads all of `root`. What goes while it is read is not in it.
     #[must_use]
     pub fn read(root: &Path) -> Self {
         let mut entries = BTreeMap::new();
-        collect(root, root, &mut entries);
+        collect(root, root, &mut entries).expect("a directory to read");
         Self(entries)
     }
 
@@ -34,22 +34,35 @@ impl Tree {
     }
 }
 
-fn collect(root: &Path, directory: &Path, entries: &mut BTreeMap<PathBuf, Entry>) {
-    for entry in fs::read_dir(directory).expect("a directory to read") {
-        let path = entry.expect("a directory entry").path();
-        let kind = fs::symlink_metadata(&path).expect("metadata");
-        let entry = if kind.is_symlink() {
-            Entry::Link(fs::read_link(&path).expect("a link"))
-        } else if kind.is_dir() {
-            collect(root, &path, entries);
-            Entry::Directory
-        } else {
-            let bytes = fs::read(&path).expect("a file to read");
-            Entry::File { length: bytes.len() as u64, fingerprint: fingerprint(&bytes) }
+fn collect(
+    root: &Path,
+    directory: &Path,
+    entries: &mut BTreeMap<PathBuf, Entry>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let entry = match read(root, &path, entries) {
+            Ok(entry) => entry,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
         };
         let name = path.strip_prefix(root).expect("a path below the root").to_owned();
         entries.insert(name, entry);
     }
+    Ok(())
+}
+
+fn read(root: &Path, path: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<Entry> {
+    let kind = fs::symlink_metadata(path)?;
+    if kind.is_symlink() {
+        return fs::read_link(path).map(Entry::Link);
+    }
+    if kind.is_dir() {
+        collect(root, path, entries)?;
+        return Ok(Entry::Directory);
+    }
+    let bytes = fs::read(path)?;
+    Ok(Entry::File { length: bytes.len() as u64, fingerprint: fingerprint(&bytes) })
 }
 
 /// FNV-1a: enough to notice a change that nobody tries to hide.
