@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -134,6 +135,14 @@ pub fn missing(program: &OsStr, error: &std::io::Error) -> ! {
          python3-venv)",
         program.display()
     )
+}
+
+/// Writes a program. Another process does it: a child of another test's that is being made may hold
+/// what we have open for writing, and a file that is open for writing cannot be executed.
+#[track_caller]
+pub fn write_program(path: &Path, text: &str) {
+    let mut install = Command::new("install");
+    let _ = run(install.args(["-m", "755", "/dev/stdin"]).arg(path), text.as_bytes()).succeeded();
 }
 
 fn drain(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {

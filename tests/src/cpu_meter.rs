@@ -55,15 +55,12 @@ impl CpuMeter {
     }
 }
 
-/// Bytes of private memory of a process; none when it is gone.
+/// Bytes of memory that a process has to itself, without what the system may drop and read again
+/// from a file; none when it is gone.
 fn private_memory(pid: &str) -> Option<u64> {
     let maps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let private =
-        maps.lines().filter_map(|line| line.strip_prefix("Private_")).filter_map(|line| {
-            let figure = line.split_ascii_whitespace().nth(1)?;
-            figure.parse::<u64>().ok()
-        });
-    Some(private.sum::<u64>() * 1024)
+    let private = maps.lines().find_map(|line| line.strip_prefix("Private_Dirty:"))?;
+    private.split_ascii_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 impl Drop for CpuMeter {

@@ -5,11 +5,10 @@
 mod fixture;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fixture::{Fixture, fetch, git, job, policy, processes_in_group, run};
+use fixture::{Fixture, fetch, git, job, policy, processes_in_group, run, write_program};
 use gitwasi_sandbox::{Child, Exit, GitCommand, Job, Policy, ProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -150,8 +149,7 @@ async fn what_a_hook_leaves_running_ends_with_its_git() {
     let hooks = repository.join("hooks");
     fs::create_dir_all(&hooks).unwrap();
     let script = "#!/bin/sh\n(trap '' HUP TERM; sleep 1000) </dev/null >/dev/null 2>&1 &\n";
-    fs::write(hooks.join("post-receive"), script).unwrap();
-    fs::set_permissions(hooks.join("post-receive"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&hooks.join("post-receive"), script);
     let request = fixture.push("app", "refs/heads/topic");
 
     let job = Job { writable: true, ..job(RECEIVE, &repository) };

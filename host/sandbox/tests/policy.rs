@@ -3,10 +3,8 @@
 
 mod fixture;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
-use fixture::{Fixture, policy, policy_of};
+use fixture::{Fixture, policy, policy_of, write_program};
 use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError, ProcessLimits};
 
 #[test]
@@ -37,8 +35,7 @@ fn the_report_has_a_line_for_each_barrier() {
 fn an_old_git_is_refused_in_one_line() {
     let fixture = Fixture::new();
     let path = fixture.path("git");
-    fs::write(&path, "#!/bin/sh\necho git version 2.20.1\n").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, "#!/bin/sh\necho git version 2.20.1\n");
     let error = Git::find(Some(&path)).unwrap_err();
     assert!(matches!(error, GitError::TooOld { .. }));
     let path = path.display();
@@ -52,8 +49,7 @@ fn a_git_that_cannot_run_inside_is_refused_at_start_up() {
     let path = fixture.path("git");
     // A wrapper needs a shell, which may not be executed.
     let script = format!("#!/bin/sh\nexec {} \"$@\"\n", Git::find(None).unwrap().path().display());
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, &script);
     let git = Git::find(Some(&path)).unwrap();
     let refused = Policy::new(git, Mode::Require, false, ProcessLimits::default()).unwrap_err();
     assert!(matches!(refused, PolicyError::GitDoesNotRun { .. }), "{refused}");

@@ -5,10 +5,10 @@
 mod fixture;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use fixture::{Fixture, Output, fetch, git, job, policy, policy_of, run};
+use fixture::{Fixture, Output, fetch, git, job, policy, policy_of, run, write_program};
 use gitwasi_sandbox::{Exit, GitCommand, Job, Mode, ProtocolVersion, SpawnError};
 
 const ADVERTISE: GitCommand = GitCommand::UploadPack { advertise: true };
@@ -18,8 +18,7 @@ const RECEIVE: GitCommand = GitCommand::ReceivePack { advertise: false };
 fn hook(repository: &Path, name: &str, script: &str) {
     let path = repository.join("hooks").join(name);
     fs::create_dir_all(repository.join("hooks")).unwrap();
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, &format!("#!/bin/sh\n{script}\n"));
 }
 
 /// Pushes to `app`, with a `pre-receive` hook.
@@ -119,8 +118,7 @@ async fn programs_named_by_the_configuration_do_not_run() {
 
     let script = fixture.path("app/program");
     let ran = fixture.path("app/ran");
-    fs::write(&script, format!("#!/bin/sh\necho \"$@\" >>{}\n", ran.display())).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&script, &format!("#!/bin/sh\necho \"$@\" >>{}\n", ran.display()));
     let program = script.to_str().unwrap();
     for key in [
         "core.alternateRefsCommand",

@@ -134,11 +134,9 @@ fn missing_git_is_one_line() {
 
 #[test]
 fn old_git_is_one_line() {
-    use std::os::unix::fs::PermissionsExt;
     let world = World::default();
     let git = world.beside("git");
-    std::fs::write(&git, "#!/bin/sh\necho git version 1.8.3.1\n").unwrap();
-    std::fs::set_permissions(&git, std::fs::Permissions::from_mode(0o755)).unwrap();
+    e2e::command::write_program(&git, "#!/bin/sh\necho git version 1.8.3.1\n");
     let root = world.root().to_str().unwrap();
     let outcome = gitwasi([root, "--listen", "127.0.0.1:0", "--git", git.to_str().unwrap()], "");
     assert_one_line(&outcome, &["1.8.3"]);

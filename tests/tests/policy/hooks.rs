@@ -1,7 +1,6 @@
 //! Hooks: a pushed repository's programs do not run unless the operator says so.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use e2e::tree::Tree;
 use e2e::{Outcome, Repository, Setup, World};
@@ -9,8 +8,7 @@ use e2e::{Outcome, Repository, Setup, World};
 fn hook(repository: &Repository, name: &str, script: &str) {
     let path = repository.path().join("hooks").join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    e2e::command::write_program(&path, &format!("#!/bin/sh\n{script}\n"));
 }
 
 fn push(world: &World, setup: &Setup, options: &[&str]) -> Outcome {
