@@ -3,7 +3,6 @@
 
 mod fixture;
 
-
 use fixture::{Fixture, policy, policy_of, write_program};
 use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError, ProcessLimits};
 

@@ -61,7 +61,9 @@ fn limits_of_the_file_hold_and_flags_go_before_them() {
     let noise: String =
         (0..5_000_u32).map(|n| (n.wrapping_mul(2_654_435_761)).to_string()).collect();
     world.clone_at("copy/.git").commit("main", "large", noise.as_bytes());
+    let before = e2e::tree::Tree::read(&world.root().join("app.git"));
     world.within("copy").refused(["push", &url(&server), "main"]).says("413");
+    before.assert_unchanged(&world.root().join("app.git"));
     let long = Request::get("/app.git/HEAD").header("X-Long", &"x".repeat(10_000));
     let _ = Connection::open(server.address()).ask(&long).expect(431);
 

@@ -12,7 +12,7 @@ fn are_read_and_written(cell: Cell) {
     let format = format!("--object-format={}", cell.format.name());
     let at = path.to_str().unwrap();
     world.git().run(["init", "--quiet", "--bare", "--ref-format=reftable", &format, at]);
-    let repository = Repository::at(&world.git(), &path);
+    let repository = Repository::at(world.git(), &path);
     repository.set("core.logAllRefUpdates", "true");
     repository.add_history(3);
     let server = world.serve(&Setup::default().allow_push());

@@ -54,3 +54,25 @@ fn sent_twice_is_worth_nothing() {
     assert_ne!(status(&server, "127.0.0.1", &["X-User: mallory", "X-User: alice"]), "200");
     assert_ne!(status(&server, "127.0.0.1", &["X-User: alice", "X-User: mallory"]), "200");
 }
+
+#[test]
+fn over_a_trusted_unix_socket_names_the_principal() {
+    let world = World::default();
+    world.small("app.git");
+    let socket = world.beside("socket");
+    let listen = format!("unix:{}", socket.display());
+    let setup = Setup::default().user_with("alice", None, &["**"], &["**"]);
+    let setup = setup.arguments(["--listen", &listen, "--listen", "127.0.0.1:0"]);
+    let server =
+        world.serve(&setup.arguments(["--user-header", "X-User", "--trusted-proxy", "unix"]));
+    let path = "app.git/info/refs?service=git-receive-pack";
+    let over_socket = |header| {
+        let url = format!("http://localhost/{path}");
+        let base = ["-o", "/dev/null", "-w", "%{http_code}", "-H", header];
+        let socket = socket.to_str().unwrap();
+        curl(base.into_iter().chain(["--unix-socket", socket, &url])).succeeded().text()
+    };
+    assert_eq!(over_socket("X-User: alice"), "200");
+    assert_eq!(over_socket("X-User: mallory"), "403");
+    assert_ne!(status(&server, "127.0.0.1", &["X-User: alice"]), "200", "a port is not trusted");
+}
