@@ -94,7 +94,8 @@ fn that_breaks_off_is_seen_to_break_off() {
     });
     let (_world, server) = before(&upstream);
     let response = server.ask(&Request::get("/page"));
-    assert_eq!(response.status, 200);
+    // It may break off before its head is sent.
+    assert!(matches!(response.status, 0 | 200), "{response:?}");
     assert!(matches!(response.ending, Ending::Broken(_)), "{response:?}");
 }
 
