@@ -327,14 +327,7 @@ fn broken_packs_are_refused_and_leave_nothing() {
     refused(broken(&|pack| pack[8] = 0xff));
     refused(broken(&|pack| *pack.last_mut().expect("bytes") ^= 1));
     refused(broken(&|pack| pack[40] ^= 0xff));
-    // fsck refuses an author without an address.
-    let tree = case.lab.git("work", &["rev-parse", "main^{tree}"]);
-    let commit = format!("tree {tree}\nauthor A 1 +0000\ncommitter A <a> 1 +0000\n\nx\n");
-    let args = ["hash-object", "-t", "commit", "-w", "--stdin", "--literally"];
-    let bad = case.lab.git_with("work", &args, commit.as_bytes(), &[]).stdout;
-    let bad = String::from_utf8_lossy(&bad).trim().to_owned();
-    let push = Push::new("").update(ZERO, &bad, "refs/heads/bad");
-    let mut push = push.pack(&case.lab, "work", &[&bad, &format!("^{}", case.b)]);
+    let (mut push, _) = case.without_address();
     assert!(refused(push.clone()).contains("unpack unpack-objects abnormal exit"));
     push.capabilities += " quiet";
     case.lab.git("base.git", &["config", "receive.fsck.missingEmail", "ignore"]);

@@ -8,17 +8,6 @@ use support::faulty::{Fault, Faulty};
 use support::receive::{Case, Push, ZERO, files, serve_raw};
 use support::write;
 
-/// A push of a commit whose author has no address, and the commit.
-fn without_address(case: &Case) -> (Push, String) {
-    let tree = case.lab.git("work", &["rev-parse", "main^{tree}"]);
-    let commit = format!("tree {tree}\nauthor A 1 +0000\ncommitter A <a> 1 +0000\n\nx\n");
-    let arguments = ["hash-object", "-t", "commit", "-w", "--stdin", "--literally"];
-    let bad = case.lab.git_with("work", &arguments, commit.as_bytes(), &[]).stdout;
-    let bad = String::from_utf8_lossy(&bad).trim().to_owned();
-    let push = Push::new("").update(ZERO, &bad, "refs/heads/bad");
-    (push.pack(&case.lab, "work", &[&bad, &format!("^{}", case.b)]), bad)
-}
-
 /// The reports of both, which are the same.
 #[track_caller]
 fn same_report(case: &Case, push: &Push) -> String {
@@ -50,7 +39,7 @@ fn the_branch_of_a_linked_worktree_is_kept() {
 #[test]
 fn objects_of_a_skip_list_are_let_off() {
     let case = Case::new(&[]);
-    let (push, bad) = without_address(&case);
+    let (push, bad) = case.without_address();
     let list = |path: &str| {
         let arguments = ["config", "receive.fsck.skipList", path];
         case.lab.git("base.git", &arguments);
@@ -81,7 +70,7 @@ fn objects_of_a_skip_list_are_let_off() {
 #[test]
 fn objects_are_checked_unless_the_configuration_says_no() {
     let case = Case::new(&[]);
-    let (push, _) = without_address(&case);
+    let (push, _) = case.without_address();
     let lab = &case.lab;
     lab.git("base.git", &["config", "--unset-all", "receive.fsckObjects"]);
     // Git checks only what it is told to check.

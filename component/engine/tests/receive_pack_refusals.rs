@@ -270,13 +270,7 @@ fn a_count_of_four_billion_leaves_nothing() {
 fn what_fsck_refuses_leaves_nothing() {
     let large = Large::new(&[]);
     let case = &large.case;
-    let tree = case.lab.git("work", &["rev-parse", "main^{tree}"]);
-    let commit = format!("tree {tree}\nauthor A 1 +0000\ncommitter A <a> 1 +0000\n\nx\n");
-    let arguments = ["hash-object", "-t", "commit", "-w", "--stdin", "--literally"];
-    let bad = case.lab.git_with("work", &arguments, commit.as_bytes(), &[]).stdout;
-    let bad = String::from_utf8_lossy(&bad).trim().to_owned();
-    let push = Push::new("").update(ZERO, &bad, "refs/heads/bad");
-    let push = push.pack(&case.lab, "work", &[&bad, &format!("^{}", case.b)]);
+    let (push, _) = case.without_address();
     goes_to_disk(&push);
     let report = large.refused(&push);
     assert!(report.starts_with("unpack index-pack abnormal exit\n"), "{report}");

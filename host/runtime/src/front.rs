@@ -160,7 +160,6 @@ impl FrontBuilder {
             environment,
             files: self.engine,
             limits: Arc::clone(&limits),
-            instances: Arc::default(),
         };
         Ok(Front {
             lanes: Lanes::new(std::iter::repeat_n(pool, limits.lanes.max(1))),
@@ -195,10 +194,10 @@ impl Front {
         let (instance, its_instance) = oneshot::channel();
         let id = context.id;
         let in_flight = InFlight { context: Arc::new(context), activity: Arc::clone(&activity) };
-        let admission = Admission { request: in_flight, instance, making: None };
+        let admission = Admission { request: in_flight, instance };
         let (handler, in_lane) = self.lanes.enter();
-        let answered = handler.handle(admission, request, &in_lane).await;
         let slot = (permit, in_lane);
+        let answered = handler.handle(admission, request).await;
         let response = match (answered, its_instance.await) {
             (Ok(response), Ok(instance)) => response.map(|body| {
                 Outgoing { body, instance, activity, limit, timer: None, slot }.boxed_unsync()

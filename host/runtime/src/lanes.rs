@@ -3,10 +3,6 @@
 //! Each lane has a thread of its own, which all fronts of the process share. A guest that waits
 //! for the host wakes its own task again and again; on a runtime of several workers each of these
 //! wakes another worker too, which costs more than most of what the guest asks for.
-//!
-//! Whoever comes while no instance of the lane has room makes one, and whoever comes before that one
-//! is there would make another. So those wait for each other: many clients that come at once get as
-//! many instances as they need, and not one each.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,7 +11,6 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::Mutex;
 use wasmtime_wasi_http::handler::{self, ProxyHandler};
 
 use crate::pool::{Admission, Pool};
@@ -25,7 +20,8 @@ use crate::pool::{Admission, Pool};
 pub(crate) struct Lanes(Arc<[Lane]>);
 
 struct Lane {
-    on_lane: OnLane,
+    handler: ProxyHandler<Pool>,
+    thread: Handle,
     requests: Arc<AtomicUsize>,
 }
 
@@ -37,17 +33,10 @@ impl Lanes {
     ///
     /// Must be called within a tokio runtime, which serves where no thread can be had.
     pub(crate) fn new(pools: impl IntoIterator<Item = Pool>) -> Self {
-        let lane = |(number, mut pool): (usize, Pool)| {
-            // Each lane counts its own.
-            pool.instances = Arc::default();
-            let on_lane = OnLane {
-                instances: Arc::clone(&pool.instances),
-                room: pool.limits.requests_per_instance,
-                handler: ProxyHandler::new(pool),
-                thread: thread_of(number),
-                making: Arc::default(),
-            };
-            Lane { on_lane, requests: Arc::default() }
+        let lane = |(number, pool)| Lane {
+            handler: ProxyHandler::new(pool),
+            thread: thread_of(number),
+            requests: Arc::default(),
         };
         Self(pools.into_iter().enumerate().map(lane).collect())
     }
@@ -61,39 +50,24 @@ impl Lanes {
             }
         }
         least.requests.fetch_add(1, Ordering::Relaxed);
-        (least.on_lane.clone(), InLane(Arc::clone(&least.requests)))
+        let on_lane = OnLane { handler: least.handler.clone(), thread: least.thread.clone() };
+        (on_lane, InLane(Arc::clone(&least.requests)))
     }
 }
 
 /// A lane's instances.
-#[derive(Clone)]
 pub(crate) struct OnLane {
     handler: ProxyHandler<Pool>,
     thread: Handle,
-    /// How many there are.
-    instances: Arc<AtomicUsize>,
-    /// How many requests one of them takes.
-    room: usize,
-    /// Held by a request that may have to wait for an instance to be made, until it has one.
-    making: Arc<Mutex<()>>,
 }
 
 impl OnLane {
-    /// Answers a request, one of those that `lane` counts. What that starts runs on the lane's
-    /// thread.
+    /// Answers a request. What that starts runs on the lane's thread.
     pub(crate) async fn handle(
         &self,
-        mut admission: Admission,
+        admission: Admission,
         request: handler::Request,
-        lane: &InLane,
     ) -> wasmtime::Result<handler::Response> {
-        let has_room = || {
-            let requests = lane.0.load(Ordering::Relaxed);
-            requests <= self.instances.load(Ordering::Relaxed) * self.room
-        };
-        if !has_room() {
-            admission.making = Some(Arc::clone(&self.making).lock_owned().await);
-        }
         let mut answered = pin!(self.handler.handle(admission, request));
         poll_fn(|context| {
             let _entered = self.thread.enter();

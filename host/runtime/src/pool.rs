@@ -7,11 +7,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Result, Store, StoreContextMut};
@@ -39,16 +38,12 @@ pub(crate) struct Pool {
     /// What the engine is given.
     pub(crate) files: Option<EngineOptions>,
     pub(crate) limits: Arc<Limits>,
-    /// How many instances there are.
-    pub(crate) instances: Arc<AtomicUsize>,
 }
 
 /// Goes with a request into its instance, and learns which one that is.
 pub(crate) struct Admission {
     pub(crate) request: InFlight,
     pub(crate) instance: tokio::sync::oneshot::Sender<OpenBody>,
-    /// Keeps others from making an instance until the request has one.
-    pub(crate) making: Option<OwnedMutexGuard<()>>,
 }
 
 impl HandlerState for Pool {
@@ -68,7 +63,6 @@ impl HandlerState for Pool {
         let exhausted = Arc::new(AtomicBool::new(false));
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.instances.fetch_add(1, Ordering::Relaxed);
         Ok(Instance {
             store,
             proxy,
@@ -79,12 +73,7 @@ impl HandlerState for Pool {
                 exhausted: Arc::clone(&exhausted),
                 limits: Arc::clone(&self.limits),
             },
-            state: Worker {
-                life,
-                exhausted,
-                limits: Arc::clone(&self.limits),
-                instances: Arc::clone(&self.instances),
-            },
+            state: Worker { life, exhausted, limits: Arc::clone(&self.limits) },
         })
     }
 }
@@ -132,7 +121,6 @@ pub(crate) struct Worker {
     life: Arc<Life>,
     exhausted: Arc<AtomicBool>,
     limits: Arc<Limits>,
-    instances: Arc<AtomicUsize>,
 }
 
 impl WorkerState for Worker {
@@ -157,8 +145,7 @@ impl WorkerState for Worker {
         admission: Admission,
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        let Admission { request, instance, making } = admission;
-        drop(making);
+        let Admission { request, instance } = admission;
         let _ = instance.send(self.life.open_body());
         self.life.activity.touch();
         let activity = Arc::clone(&request.activity);
@@ -179,7 +166,6 @@ impl WorkerState for Worker {
 
     fn drop(&self, store: Store<State>, result: Result<(), wasmtime::Error>) {
         self.life.end();
-        self.instances.fetch_sub(1, Ordering::Relaxed);
         drop(store);
         // Its task was dropped, with the runtime: the handler reports that as a panic, too.
         let dropped = |error: &wasmtime::Error| {

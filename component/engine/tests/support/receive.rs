@@ -130,6 +130,17 @@ impl Case {
         report
     }
 
+    /// A push of a commit whose author has no address, which fsck refuses, and the commit.
+    pub fn without_address(&self) -> (Push, String) {
+        let tree = self.lab.git("work", &["rev-parse", "main^{tree}"]);
+        let commit = format!("tree {tree}\nauthor A 1 +0000\ncommitter A <a> 1 +0000\n\nx\n");
+        let arguments = ["hash-object", "-t", "commit", "-w", "--stdin", "--literally"];
+        let bad = self.lab.git_with("work", &arguments, commit.as_bytes(), &[]).stdout;
+        let bad = String::from_utf8_lossy(&bad).trim().to_owned();
+        let push = Push::new("").update(ZERO, &bad, "refs/heads/bad");
+        (push.pack(&self.lab, "work", &[&bad, &format!("^{}", self.b)]), bad)
+    }
+
     pub fn push(&self, old: &str, new: &str, name: &str) -> Push {
         let push = Push::new("").update(old, new, name);
         if new == ZERO {
