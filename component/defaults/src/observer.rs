@@ -9,6 +9,14 @@ impl Guest for Defaults {
         false
     }
 
+    async fn pushing(_event: PushEvent) -> Result<(), ErrorCode> {
+        Ok(())
+    }
+
+    async fn not_pushed(_id: String) -> Result<(), ErrorCode> {
+        Ok(())
+    }
+
     async fn pushed(_event: PushEvent) -> Result<(), ErrorCode> {
         Ok(())
     }

@@ -3,6 +3,9 @@
 //! The report is read as the response passes by. Its end is held back until the observer has the
 //! event, so that no client takes a push for done of which nobody has been told; messages for the
 //! person are not held back. If nobody is interested the response is not read at all.
+//!
+//! The push is announced before the service has it: if this instance ends in the middle, the observer
+//! knows what may have been moved.
 
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -59,8 +62,8 @@ struct Client {
 }
 
 impl Observation {
-    /// Begins to observe a push, if anybody is interested.
-    pub(crate) fn begin(
+    /// Begins to observe a push, and announces it, if anybody is interested.
+    pub(crate) async fn begin(
         authorized: &Authorized<Write>,
         head: Head,
         refusals: &[RefRefusal],
@@ -71,16 +74,24 @@ impl Observation {
         let mut refused: Vec<_> = refusals.iter().map(|refusal| refusal.name.clone()).collect();
         refused.sort_unstable();
         let reports = head.capabilities.report_status || head.capabilities.report_status_v2;
+        let event = PushEvent {
+            id: format!("{:016x}{:016x}", random::get_random_u64(), random::get_random_u64()),
+            repository: authorized.name.as_str().to_owned(),
+            requester: authorized.requester.clone(),
+            ref_updates: Vec::new(),
+            push_options: head.push_options.into_iter().map(Into::into).collect(),
+            confirmed: false,
+            time: now(),
+        };
+        let asked: Vec<_> = moving(&head.ref_updates, &refused).map(ref_update).collect();
+        if !asked.is_empty() {
+            let announced = PushEvent { ref_updates: asked, ..event.clone() };
+            let id = &event.id;
+            patiently(format!("the push {id} was not announced"), observer::pushing(announced))
+                .await;
+        }
         Some(Self {
-            event: PushEvent {
-                id: format!("{:016x}{:016x}", random::get_random_u64(), random::get_random_u64()),
-                repository: authorized.name.as_str().to_owned(),
-                requester: authorized.requester.clone(),
-                ref_updates: Vec::new(),
-                push_options: head.push_options.into_iter().map(Into::into).collect(),
-                confirmed: false,
-                time: 0,
-            },
+            event,
             parser: ReportParser::new(head.ref_updates, &head.capabilities),
             reported: if reports { Reported::Awaited } else { Reported::Nothing },
             refused,
@@ -102,6 +113,8 @@ impl Observation {
     pub(crate) fn unanswered(self, error: &ErrorCode, fault: &Fault) {
         if fault.arrived_whole() && matches!(error, ErrorCode::Aborted | ErrorCode::Internal(_)) {
             spawn_local(self.tell_unconfirmed());
+        } else {
+            spawn_local(self.tell_nothing_moved());
         }
     }
 
@@ -138,28 +151,27 @@ impl Observation {
         let open = matches!(self.reported, Reported::Awaited | Reported::Nothing);
         if open && (ended.is_ok() || fault.arrived_whole()) {
             self.tell_unconfirmed().await;
+        } else if self.reported != Reported::Whole {
+            self.tell_nothing_moved().await;
         }
         ended
     }
 
     async fn tell_reported(&mut self) {
         self.reported = Reported::Whole;
-        let made = self.parser.take_made();
-        if !made.is_empty() {
-            let event = PushEvent { confirmed: true, ..self.event.clone() };
-            tell(event, made).await;
-        }
+        let made: Vec<_> = self.parser.take_made().iter().map(ref_update).collect();
+        let event = PushEvent { confirmed: true, ..self.event.clone() };
+        tell(event, made).await;
     }
 
     async fn tell_unconfirmed(self) {
-        let mut commands = self.parser.into_commands();
-        commands.retain(|command| {
-            let is_refused = self.refused.binary_search(&command.name).is_ok();
-            command.old_oid != command.new_oid && !is_refused
-        });
-        if !commands.is_empty() {
-            tell(self.event, commands).await;
-        }
+        let commands = self.parser.into_commands();
+        let asked = moving(&commands, &self.refused).map(ref_update).collect();
+        tell(self.event, asked).await;
+    }
+
+    async fn tell_nothing_moved(self) {
+        tell(self.event, Vec::new()).await;
     }
 }
 
@@ -191,27 +203,56 @@ async fn next(contents: &mut StreamReader<u8>) -> Option<Vec<u8>> {
     }
 }
 
-/// Tells the observer, and waits for it as long as a pusher may be kept waiting.
-async fn tell(mut event: PushEvent, made: Vec<receive_pack::RefUpdate>) {
-    event.ref_updates = made
-        .into_iter()
-        .map(|update| RefUpdate {
-            name: update.name.into(),
-            old_oid: update.old_oid.to_string(),
-            new_oid: update.new_oid.to_string(),
-        })
-        .collect();
+/// Those of `updates` that may move a ref.
+fn moving<'a>(
+    updates: &'a [receive_pack::RefUpdate],
+    refused: &'a [Vec<u8>],
+) -> impl Iterator<Item = &'a receive_pack::RefUpdate> {
+    updates.iter().filter(|update| {
+        let is_refused = refused.binary_search_by(|name| name[..].cmp(&update.name)).is_ok();
+        update.old_oid != update.new_oid && !is_refused
+    })
+}
+
+fn ref_update(update: &receive_pack::RefUpdate) -> RefUpdate {
+    RefUpdate {
+        name: update.name.to_vec(),
+        old_oid: update.old_oid.to_string(),
+        new_oid: update.new_oid.to_string(),
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    event.time = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Tells the observer which refs have moved, or that none has.
+async fn tell(mut event: PushEvent, moved: Vec<RefUpdate>) {
     let id = event.id.clone();
-    let named = id.clone();
+    let failure = format!("the observer was not told of the push {id}");
+    if moved.is_empty() {
+        patiently(failure, observer::not_pushed(id)).await;
+    } else {
+        event.ref_updates = moved;
+        event.time = now();
+        patiently(failure, observer::pushed(event)).await;
+    }
+}
+
+/// Waits for the observer as long as a pusher may be kept waiting. Then it goes on alone.
+async fn patiently(
+    failure: String,
+    telling: impl Future<Output = Result<(), ErrorCode>> + 'static,
+) {
     let mut told = Box::pin(async move {
-        if let Err(error) = observer::pushed(event).await {
-            eprintln!("the observer was not told of the push {named}: {error:?}");
+        if let Err(error) = telling.await {
+            eprintln!("{failure}: {error:?}");
         }
     });
     if within(OBSERVER_PATIENCE, told.as_mut()).await.is_none() {
-        eprintln!("the push {id} was answered before the observer was done with it");
+        eprintln!("a push goes on before the observer is done with it");
         spawn_local(told);
     }
 }

@@ -58,7 +58,7 @@ pub(crate) async fn answer(
             Some(RefRefusal { name: update.name.to_vec(), reason: reason? })
         })
         .collect();
-    let observation = Observation::begin(&authorized, head, &refusals);
+    let observation = Observation::begin(&authorized, head, &refusals).await;
     let body = body.hand_on(read);
     let response = authorized
         .repository

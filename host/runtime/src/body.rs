@@ -61,8 +61,14 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
 pub(crate) struct Life {
     /// Set before the instance is disposed of.
     gone: AtomicBool,
-    /// Bodies that have not ended.
+    /// Requests whose response bodies have not ended.
     open: AtomicUsize,
+    /// Those whose responses have not begun.
+    unanswered: AtomicUsize,
+    /// Whether it is to take no more requests.
+    retiring: AtomicBool,
+    /// Bytes of its linear memory.
+    memory: AtomicUsize,
     /// When its event loop was last known to run.
     pub(crate) activity: Arc<Activity>,
 }
@@ -72,12 +78,48 @@ impl Life {
         Arc::new(Self {
             gone: AtomicBool::new(false),
             open: AtomicUsize::new(0),
+            unanswered: AtomicUsize::new(0),
+            retiring: AtomicBool::new(false),
+            memory: AtomicUsize::new(0),
             activity: Activity::new(),
         })
     }
 
     pub(crate) fn end(&self) {
         self.gone.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn retire(&self) {
+        self.retiring.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.retiring.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.memory.load(Ordering::SeqCst)
+    }
+
+    /// Counts memory, unless that would be more than `limit` in all.
+    pub(crate) fn grow(&self, bytes: usize, limit: usize) -> bool {
+        let grown = self.memory().saturating_add(bytes);
+        if grown <= limit {
+            self.memory.store(grown, Ordering::SeqCst);
+        }
+        grown <= limit
+    }
+
+    pub(crate) fn asked(&self) {
+        self.unanswered.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn answered(&self) {
+        self.unanswered.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::SeqCst)
     }
 
     pub(crate) fn open_bodies(&self) -> usize {

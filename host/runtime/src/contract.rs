@@ -345,6 +345,22 @@ pub struct Push {
 
 /// `observer`: is told of pushes.
 pub trait Observer: Send + Sync + 'static {
+    /// Announces a push that may move refs, before the service gets its pack: the event as it will
+    /// be told, unconfirmed, if whoever announced it ends before it says more.
+    ///
+    /// For observers that outlive a crash. [`Self::pushed`] or [`Self::not_pushed`] follows, with
+    /// the same `id`.
+    fn pushing(&self, event: PushEvent) -> BoxFuture<'_, Result<(), ErrorCode>> {
+        let _ = event;
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Takes back an announcement: the push has moved nothing.
+    fn not_pushed(&self, id: String) -> BoxFuture<'_, Result<(), ErrorCode>> {
+        let _ = id;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Tells of a push, before the pusher is told.
     ///
     /// The push waits for this, but not for longer than ten seconds, and does not fail with it: an
@@ -370,7 +386,7 @@ pub struct PushEvent {
     /// Whether the service has reported the ref updates as made. If not, they are those that were
     /// asked for.
     pub confirmed: bool,
-    /// When the push was answered.
+    /// When the push was announced or answered.
     pub time: SystemTime,
 }
 

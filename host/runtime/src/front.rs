@@ -11,7 +11,6 @@ use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, oneshot};
 use wasmtime::component::{Component, Linker};
-use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::bindings::gitwasi::git::{authorizer, observer, repositories, types};
@@ -20,10 +19,11 @@ use crate::body::{Activity, Body, Incoming, Outgoing, full};
 use crate::contract::{Authorizer, Fallback, Observer, Repositories, RequestContext};
 use crate::engine;
 use crate::flush;
-use crate::lanes::Lanes;
+use crate::instance::{Failure, Job};
+use crate::lanes::{self, Lanes};
 use crate::lend::Lend;
 use crate::limits::Limits;
-use crate::pool::{Admission, Pool};
+use crate::pool::Pool;
 use crate::state::{InFlight, Sockets, State};
 
 /// The front component, compiled by the build script.
@@ -112,9 +112,8 @@ impl FrontBuilder {
 
     fn load(self) -> wasmtime::Result<Front> {
         let limits = Arc::new(self.limits);
-        // Room for every request in flight, and for instances on their way out.
-        let instances =
-            limits.requests.div_ceil(limits.requests_per_instance) * 2 + 8 * limits.lanes;
+        // Room for as many again that are on their way out.
+        let instances = lanes::instances(&limits) * limits.lanes.max(1) * 2;
         let engine = engine::runner(u32::try_from(instances)?, limits.instance_memory)?;
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -162,7 +161,7 @@ impl FrontBuilder {
             limits: Arc::clone(&limits),
         };
         Ok(Front {
-            lanes: Lanes::new(std::iter::repeat_n(pool, limits.lanes.max(1))),
+            lanes: Lanes::new(&pool),
             slots: Arc::new(Semaphore::new(limits.requests)),
             limits,
             _ticker: Arc::new(Ticker::start(engine)),
@@ -191,22 +190,21 @@ impl Front {
             let activity = Arc::clone(&activity);
             Incoming { body, activity, limit, timer: None }.boxed_unsync()
         });
-        let (instance, its_instance) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
         let id = context.id;
         let in_flight = InFlight { context: Arc::new(context), activity: Arc::clone(&activity) };
-        let admission = Admission { request: in_flight, instance };
-        let (handler, in_lane) = self.lanes.enter();
+        let in_lane = self.lanes.give(Job { request, in_flight, answer });
         let slot = (permit, in_lane);
-        let answered = handler.handle(admission, request).await;
-        let response = match (answered, its_instance.await) {
-            (Ok(response), Ok(instance)) => response.map(|body| {
-                Outgoing { body, instance, activity, limit, timer: None, slot }.boxed_unsync()
-            }),
-            (Err(error), _) => failed(id, &error),
-            (Ok(_), Err(_)) => plain(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n"),
-        };
-        cancelled.disarm();
-        response
+        match answered.await {
+            Ok(Ok((response, instance))) => {
+                cancelled.disarm();
+                response.map(|body| {
+                    Outgoing { body, instance, activity, limit, timer: None, slot }.boxed_unsync()
+                })
+            }
+            Ok(Err(failure)) => failed(id, &failure),
+            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n"),
+        }
     }
 }
 
@@ -226,17 +224,21 @@ fn absolute<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
-fn failed(id: u64, error: &wasmtime::Error) -> Response<Body> {
-    if error.is::<ExpirationError>() {
-        tracing::warn!(request = id, "a request made no progress and was ended");
-        return plain(StatusCode::GATEWAY_TIMEOUT, "the request made no progress\n");
+fn failed(id: u64, failure: &Failure) -> Response<Body> {
+    match failure {
+        Failure::Stalled => {
+            tracing::warn!(request = id, "a request made no progress and was ended");
+            plain(StatusCode::GATEWAY_TIMEOUT, "the request made no progress\n")
+        }
+        Failure::NoInstance(error) => {
+            tracing::error!(request = id, error = format!("{error:#}"), "no instance to be had");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "the server is busy, try again later\n")
+        }
+        Failure::Guest(error) => {
+            tracing::error!(request = id, error = format!("{error:#}"), "the front failed");
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n")
+        }
     }
-    if error.is::<InstantiationError<Admission>>() {
-        tracing::error!(request = id, error = format!("{error:#}"), "no instance to be had");
-        return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is busy, try again later\n");
-    }
-    tracing::error!(request = id, error = format!("{error:#}"), "the front failed");
-    plain(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n")
 }
 
 /// A short text for a person.

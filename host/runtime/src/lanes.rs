@@ -4,45 +4,49 @@
 //! for the host wakes its own task again and again; on a runtime of several workers each of these
 //! wakes another worker too, which costs more than most of what the guest asks for.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
-use wasmtime_wasi_http::handler::{self, ProxyHandler};
 
-use crate::pool::{Admission, Pool};
+use crate::instance::{Instance, Job};
+use crate::limits::Limits;
+use crate::pool::Pool;
 
 /// The instances of a front, in lanes that share no instance.
 #[derive(Clone)]
-pub(crate) struct Lanes(Arc<[Lane]>);
+pub(crate) struct Lanes(Arc<[Arc<Lane>]>);
 
 struct Lane {
-    handler: ProxyHandler<Pool>,
+    pool: Pool,
     thread: Handle,
-    requests: Arc<AtomicUsize>,
+    /// Those that have not ended, the oldest first.
+    instances: Mutex<Vec<Instance>>,
+    requests: AtomicUsize,
 }
 
 /// Counts a request in its lane until its response body has ended.
-pub(crate) struct InLane(Arc<AtomicUsize>);
+pub(crate) struct InLane(Arc<Lane>);
 
 impl Lanes {
-    /// A lane for each of these pools, of which there is at least one.
+    /// Lanes for instances of this pool, at least one.
     ///
     /// Must be called within a tokio runtime, which serves where no thread can be had.
-    pub(crate) fn new(pools: impl IntoIterator<Item = Pool>) -> Self {
-        let lane = |(number, pool)| Lane {
-            handler: ProxyHandler::new(pool),
-            thread: thread_of(number),
-            requests: Arc::default(),
+    pub(crate) fn new(pool: &Pool) -> Self {
+        let lane = |number| {
+            Arc::new(Lane {
+                pool: pool.clone(),
+                thread: thread_of(number),
+                instances: Mutex::default(),
+                requests: AtomicUsize::new(0),
+            })
         };
-        Self(pools.into_iter().enumerate().map(lane).collect())
+        Self((0..pool.limits.lanes.max(1)).map(lane).collect())
     }
 
-    /// Enters the lane with the fewest requests: of several the first, whose instance is warm.
-    pub(crate) fn enter(&self) -> (OnLane, InLane) {
+    /// Gives a request to the lane with the fewest: of several the first, whose instance is warm.
+    pub(crate) fn give(&self, job: Job) -> InLane {
         let mut least = &self.0[0];
         for lane in self.0.iter() {
             if lane.requests.load(Ordering::Relaxed) < least.requests.load(Ordering::Relaxed) {
@@ -50,30 +54,48 @@ impl Lanes {
             }
         }
         least.requests.fetch_add(1, Ordering::Relaxed);
-        let on_lane = OnLane { handler: least.handler.clone(), thread: least.thread.clone() };
-        (on_lane, InLane(Arc::clone(&least.requests)))
+        least.give(job);
+        InLane(Arc::clone(least))
     }
 }
 
-/// A lane's instances.
-pub(crate) struct OnLane {
-    handler: ProxyHandler<Pool>,
-    thread: Handle,
+/// Instances that one lane may have: enough for every request in flight, and some that end.
+pub(crate) fn instances(limits: &Limits) -> usize {
+    limits.requests.div_ceil(limits.requests_per_instance * limits.lanes.max(1)) + 4
 }
 
-impl OnLane {
-    /// Answers a request. What that starts runs on the lane's thread.
-    pub(crate) async fn handle(
-        &self,
-        admission: Admission,
-        request: handler::Request,
-    ) -> wasmtime::Result<handler::Response> {
-        let mut answered = pin!(self.handler.handle(admission, request));
-        poll_fn(|context| {
-            let _entered = self.thread.enter();
-            answered.as_mut().poll(context)
+impl Lane {
+    /// Gives a request to the oldest instance that has room. If none has, to a new one: on the same
+    /// thread that is no faster, so an instance that computes has room, too.
+    fn give(self: &Arc<Self>, mut job: Job) {
+        let limits = &self.pool.limits;
+        let mut instances = self.instances.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            instances.retain(|instance| !instance.has_ended());
+            let mut chosen = instances.iter().position(|instance| instance.has_room(limits));
+            if chosen.is_none() && instances.len() >= self::instances(limits) {
+                let fullness = |(_, instance): &(usize, &Instance)| instance.requests();
+                chosen = instances.iter().enumerate().min_by_key(fullness).map(|(at, _)| at);
+            }
+            let chosen = chosen.unwrap_or_else(|| {
+                instances.push(self.start());
+                instances.len() - 1
+            });
+            match instances[chosen].give(job) {
+                Ok(()) => return,
+                // It has ended just now.
+                Err(given_back) => job = given_back,
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>) -> Instance {
+        let lane = Arc::downgrade(self);
+        Instance::start(self.pool.clone(), &self.thread, move |left| {
+            if let Some(lane) = lane.upgrade() {
+                lane.give(left);
+            }
         })
-        .await
     }
 }
 
@@ -100,6 +122,6 @@ fn start(number: usize) -> std::io::Result<Handle> {
 
 impl Drop for InLane {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }

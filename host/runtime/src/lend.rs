@@ -18,7 +18,7 @@ use wasmtime_wasi_http::p3::bindings::http::types::{
 use crate::bindings::gitwasi::git::{authorizer, observer, repositories, types};
 use crate::bindings::wasi::http::handler;
 use crate::body::{Body, BodyError, Observed};
-use crate::contract::{ErrorCode, File, Repository};
+use crate::contract::{ErrorCode, File, Observer, Repository};
 use crate::convert;
 use crate::state::{InFlight, State};
 use crate::stream::{Wire, lift, lower};
@@ -218,17 +218,33 @@ impl authorizer::HostWithStore<State> for Lend {
     }
 }
 
+// A push may tell of itself when its request has been answered and is known no more. The guest logs
+// errors, whoever its observer is.
 impl observer::HostWithStore<State> for Lend {
-    /// A push may tell of itself when its request has been answered and is known no more.
+    async fn pushing(
+        store: &Store,
+        event: observer::PushEvent,
+    ) -> Result<Result<(), types::ErrorCode>> {
+        let Some(observer) = watching(store) else { return Ok(Ok(())) };
+        Ok(observer.pushing(event.into()).await.map_err(Into::into))
+    }
+
+    async fn not_pushed(store: &Store, id: String) -> Result<Result<(), types::ErrorCode>> {
+        let Some(observer) = watching(store) else { return Ok(Ok(())) };
+        Ok(observer.not_pushed(id).await.map_err(Into::into))
+    }
+
     async fn pushed(
         store: &Store,
         event: observer::PushEvent,
     ) -> Result<Result<(), types::ErrorCode>> {
-        let observer = store.with(|mut store| store.get().sockets.observer.clone());
-        let Some(observer) = observer else { return Ok(Ok(())) };
-        // The guest logs an error, whoever its observer is.
+        let Some(observer) = watching(store) else { return Ok(Ok(())) };
         Ok(observer.pushed(event.into()).await.map_err(Into::into))
     }
+}
+
+fn watching(store: &Store) -> Option<Arc<dyn Observer>> {
+    store.with(|mut store| store.get().sockets.observer.clone())
 }
 
 impl handler::HostWithStore<State> for Lend {

@@ -8,7 +8,7 @@
 //!
 //! Two promises are kept here and nowhere else: a response never ends short and looks whole
 //! ([`body`]), and an instance lives at least as long as anything that streams through it
-//! (`pool`).
+//! (`instance`).
 
 mod bindings;
 pub mod body;
@@ -18,6 +18,7 @@ mod engine;
 mod flush;
 mod front;
 mod guest_log;
+mod instance;
 mod lanes;
 mod lend;
 mod limits;

@@ -8,8 +8,8 @@ pub struct Limits {
     /// Requests in flight at once, their bodies included. One more is refused with 503 at once:
     /// the slot is held until the body has ended, so waiting for it could take hours.
     pub requests: usize,
-    /// Requests that one instance may have between their start and their response head. More
-    /// start another instance: a request that computes holds up its neighbours.
+    /// Requests that one instance may have at once, their bodies included. One more starts another
+    /// instance. A trap breaks all requests of an instance, and each instance has its own caches.
     pub requests_per_instance: usize,
     /// Sets of instances, each of which computes on one thread at a time: the processors that
     /// guests may keep busy at once. A request goes to the one with the fewest.
@@ -21,6 +21,9 @@ pub struct Limits {
     pub instance_idle: Duration,
     /// The linear memory of one instance, in bytes. A guest that wants more traps.
     pub instance_memory: usize,
+    /// Linear memory, in bytes, with which an instance takes no more requests and goes when those
+    /// that it has have ended: linear memory never shrinks.
+    pub instance_grown: usize,
     /// The most bytes of one request's body, of a push for instance, after decompression; none for
     /// no limit. A larger one is refused with 413, or ended if its service has begun.
     pub request_bytes: Option<u64>,
@@ -33,11 +36,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             requests: 1024,
-            requests_per_instance: 16,
+            requests_per_instance: 64,
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             instance_requests: 4096,
             instance_idle: Duration::from_secs(30),
             instance_memory: 256 << 20,
+            instance_grown: 64 << 20,
             request_bytes: None,
             stall: Duration::from_secs(300),
         }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{GuestTaskId, ResourceTable};
-use wasmtime::{Result, StoreContextMut, StoreLimits, StoreLimitsBuilder, format_err};
+use wasmtime::{ResourceLimiter, Result, StoreContextMut, format_err};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     Error as WasiHttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
     WasiHttpView,
 };
 
-use crate::body::Activity;
+use crate::body::{Activity, Life};
 use crate::contract::{Authorizer, Fallback, Observer, Repositories, RequestContext};
 use crate::front::EngineOptions;
 use crate::guest_log::GuestLog;
@@ -37,7 +37,7 @@ pub(crate) struct InFlight {
 pub(crate) struct State {
     pub(crate) sockets: Sockets,
     pub(crate) requests: Requests,
-    pub(crate) limits: StoreLimits,
+    pub(crate) memory: Memory,
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -45,7 +45,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(pool: &Pool) -> Result<Self> {
+    pub(crate) fn new(pool: &Pool, life: &Arc<Life>) -> Result<Self> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.envs(&pool.environment).stderr(GuestLog);
         if let Some(EngineOptions { root, read_only, .. }) = &pool.files {
@@ -59,7 +59,7 @@ impl State {
         Ok(Self {
             sockets: pool.sockets.clone(),
             requests: Requests::default(),
-            limits: StoreLimitsBuilder::new().memory_size(pool.limits.instance_memory).build(),
+            memory: Memory { life: Arc::clone(life), limit: pool.limits.instance_memory },
             table: ResourceTable::new(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
@@ -82,10 +82,12 @@ impl State {
 pub(crate) struct Requests(Arc<Mutex<HashMap<GuestTaskId, InFlight>>>);
 
 impl Requests {
-    /// Registers a request until the guard is dropped.
-    pub(crate) fn begin(&self, task: GuestTaskId, request: InFlight) -> RequestGuard {
+    pub(crate) fn begin(&self, task: GuestTaskId, request: InFlight) {
         self.lock().insert(task, request);
-        RequestGuard { requests: self.clone(), task }
+    }
+
+    pub(crate) fn end(&self, task: GuestTaskId) {
+        self.lock().remove(&task);
     }
 
     fn find(&self, task: GuestTaskId) -> Option<InFlight> {
@@ -97,15 +99,19 @@ impl Requests {
     }
 }
 
-/// See [`Requests::begin`].
-pub(crate) struct RequestGuard {
-    requests: Requests,
-    task: GuestTaskId,
+/// Bounds the linear memory of an instance, all of its components together.
+pub(crate) struct Memory {
+    life: Arc<Life>,
+    limit: usize,
 }
 
-impl Drop for RequestGuard {
-    fn drop(&mut self) {
-        self.requests.lock().remove(&self.task);
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        Ok(self.life.grow(desired.saturating_sub(current), self.limit))
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> Result<bool> {
+        Ok(true)
     }
 }
 

@@ -57,6 +57,7 @@ struct FrontOptions {
     instance_idle: Option<Within<1, DAY>>,
     /// Bytes, up to all that a 32-bit memory has.
     instance_memory: Option<Within<{ 32 * MIB }, { 4096 * MIB }>>,
+    instance_grown: Option<Within<{ 8 * MIB }, { 4096 * MIB }>>,
     /// Seconds.
     stall: Option<Within<1, DAY>>,
     /// Bytes.
@@ -102,6 +103,7 @@ impl LimitOptions {
         set(&mut limits.front.instance_requests, front.instance_requests);
         set(&mut limits.front.instance_idle, front.instance_idle);
         set(&mut limits.front.instance_memory, front.instance_memory);
+        set(&mut limits.front.instance_grown, front.instance_grown);
         set(&mut limits.front.stall, front.stall);
         limits.front.request_bytes = front.request_bytes.map(|bytes| bytes.0);
         set(&mut limits.process.open_files, process.open_files);

@@ -70,7 +70,7 @@ impl Gitwasi {
         setup: &Setup,
         scratch: Scratch,
     ) -> Result<Self, StartError> {
-        let mut command = Command::new(super::gitwasi_binary());
+        let mut command = setup.command(super::gitwasi_binary().as_os_str());
         command.args(arguments).envs(setup.environment.iter().map(|(n, v)| (n, v)));
         command.current_dir(scratch.path());
         Self::spawn(command, scratch)

@@ -1,6 +1,7 @@
 //! How a server is to be set up, said in words that every backend understands.
 
 use std::ffi::{OsStr, OsString};
+use std::process::Command;
 
 /// A user of the access file.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub struct Setup {
     pub(super) access: Option<Access>,
     pub(super) arguments: Vec<OsString>,
     pub(super) environment: Vec<(String, String)>,
+    wrapper: Vec<OsString>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -129,5 +131,21 @@ impl Setup {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Has another program start the server. It gets the server's command line as its last
+    /// arguments and must become it.
+    #[must_use]
+    pub fn started_by<A: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Self {
+        self.wrapper = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+        self
+    }
+
+    /// The command that starts `program`, without the program's own arguments.
+    pub(super) fn command(&self, program: &OsStr) -> Command {
+        let mut words = self.wrapper.iter().map(OsString::as_os_str).chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
+        command.args(words);
+        command
     }
 }

@@ -28,9 +28,26 @@ impl WasmtimeServe {
         assert!(setup.arguments.is_empty(), "wasmtime serve knows no {:?}", setup.arguments);
         assert!(setup.namespace.is_none(), "the component knows no namespaces");
         let scratch = Scratch::new();
-        let mut command = Command::new(wasmtime());
+        let mut command = setup.command(&wasmtime());
         command.args(["serve", "-S", "cli", "--addr", "127.0.0.1:0", "--allow-precompiled"]);
         command.args(arguments(root, setup, &scratch)).arg(compiled());
+        Self::spawn(command, scratch)
+    }
+
+    /// Starts a server with these arguments, in a directory.
+    #[track_caller]
+    #[must_use]
+    pub fn with_arguments<'a>(
+        arguments: impl IntoIterator<Item = &'a str>,
+        directory: &Path,
+    ) -> Self {
+        let mut command = Command::new(wasmtime());
+        command.args(arguments).current_dir(directory);
+        Self::spawn(command, Scratch::new())
+    }
+
+    #[track_caller]
+    fn spawn(mut command: Command, scratch: Scratch) -> Self {
         command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::piped());
         let mut child =

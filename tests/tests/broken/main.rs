@@ -6,6 +6,8 @@ mod killed_child;
 mod killed_server;
 mod slow_reader;
 mod stalled;
+mod storage;
+mod trapped;
 mod truncated_repository;
 
 use std::path::Path;

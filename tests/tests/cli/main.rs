@@ -1,6 +1,7 @@
 //! The command line, as an operator meets it.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod component;
 mod config;
 mod doctor;
 mod help;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use e2e::cell::Scenario;
-use e2e::{Cell, Setup, process, scenario};
+use e2e::{Cell, Connection, Request, Setup, process, scenario};
 use rustix::process::Signal;
 
 use crate::receiver::{Receiver, free_address, refs};
@@ -15,6 +15,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(waits_for_a_receiver_that_is_down),
     scenario!(is_tried_again_when_the_receiver_fails),
     scenario!(survives_the_death_of_the_server),
+    scenario!(of_a_push_that_dies_with_the_server_is_told),
+    scenario!(of_a_push_that_fails_is_not_told),
     scenario!(keeps_the_order_of_one_repository_only),
     scenario!(of_what_the_receiver_refuses_is_put_aside),
     scenario!(that_cannot_be_queued_does_not_fail_the_push),
@@ -22,9 +24,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 /// The events in a directory.
 fn events(directory: &Path) -> Vec<String> {
+    files(directory, ".json")
+}
+
+fn files(directory: &Path, ending: &str) -> Vec<String> {
     let names = fs::read_dir(directory).unwrap().flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.ends_with(".json")).collect()
+    names.filter(|name| name.ends_with(ending)).collect()
 }
 
 fn emptied(hooked: &Hooked) -> bool {
@@ -71,6 +77,51 @@ fn survives_the_death_of_the_server(cell: Cell) {
         assert_eq!(refs(&event), [format!("refs/heads/{branch}")]);
         assert_eq!(event["ref_updates"][0]["new_oid"], oid);
     }
+}
+
+/// Starts a push of a new branch, and goes on when it is announced but not all there.
+fn begun(hooked: &Hooked, name: &str) -> (Connection, Vec<u8>) {
+    let file = hooked.world.beside("push");
+    let copy = hooked.world.clone_at("copy/.git");
+    copy.commit(name, name, &[7; 1000]);
+    copy.write_push(name, &format!("refs/heads/{name}"), &file);
+    let push = Request::service("/app.git", "git-receive-pack", &fs::read(file).unwrap()).bytes();
+    let mut connection = hooked.server.connect();
+    let rest = push.len() - 100;
+    connection.send(&push[..rest]).unwrap();
+    let announced = || files(&hooked.queue(), ".announced").len() == 1;
+    assert!(process::eventually(Duration::from_secs(10), announced));
+    (connection, push[rest..].to_vec())
+}
+
+fn of_a_push_that_dies_with_the_server_is_told(cell: Cell) {
+    let (hooked, receiver) = hooked(cell);
+    let (connection, _) = begun(&hooked, "one");
+    process::signal(hooked.server.pid(), Signal::KILL);
+    drop(connection);
+    let Hooked { world, server, .. } = hooked;
+    drop(server);
+    let _server = serve(&world, &receiver.url(), Setup::default().allow_push());
+    let event = receiver.event();
+    assert_eq!(refs(&event), ["refs/heads/one"]);
+    assert_eq!(event["confirmed"], false);
+    let oid = world.clone_at("copy/.git").oid("one");
+    assert_eq!(event["ref_updates"][0]["new_oid"], oid);
+    assert!(process::eventually(Duration::from_secs(5), || {
+        files(&world.beside("queue"), "").iter().all(|name| name == "lock" || name == "failed")
+    }));
+}
+
+fn of_a_push_that_fails_is_not_told(cell: Cell) {
+    let (hooked, receiver) = hooked(cell);
+    let (mut connection, rest) = begun(&hooked, "one");
+    // The checksum of the pack is its last bytes.
+    connection.send(&rest.iter().map(|byte| !byte).collect::<Vec<_>>()).unwrap();
+    assert!(connection.response("POST").text().contains("unpack"));
+    let none = || files(&hooked.queue(), ".announced").is_empty();
+    assert!(process::eventually(Duration::from_secs(10), none));
+    hooked.push("two");
+    assert_eq!(refs(&receiver.event()), ["refs/heads/two"]);
 }
 
 fn keeps_the_order_of_one_repository_only(cell: Cell) {

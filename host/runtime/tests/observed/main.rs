@@ -11,7 +11,7 @@ use std::time::Duration;
 use gitwasi_runtime::{Body, BodyError, PushEvent};
 use http::Response;
 use http_body_util::BodyExt;
-use stub::{Stub, band};
+use stub::{Announcement, Stub, band};
 
 const REPORT: &str = "000eunpack ok\n0017ok refs/heads/main\n";
 
@@ -28,10 +28,20 @@ fn names(event: &PushEvent) -> Vec<String> {
     names.map(Into::into).collect()
 }
 
+/// What a push is announced with, before its service has said anything.
+async fn announced(stub: &mut Stub) -> PushEvent {
+    match stub.announcement().await {
+        Announcement::Pushing(event) => event,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_pass_and_the_end_of_the_report_waits_for_the_observer() {
     let mut stub = Stub::start();
     let mut response = stub.push("report-status side-band-64k").await;
+    let announced = announced(&mut stub).await;
+    assert_eq!((names(&announced), announced.confirmed), (vec!["refs/heads/main".into()], false));
     assert_eq!(chunk(&mut response).await.unwrap().unwrap(), stub::BEGIN.as_bytes());
     // A report in two packets, of which only the last one ends it.
     stub.feed(&band(1, REPORT));
@@ -40,6 +50,7 @@ async fn messages_pass_and_the_end_of_the_report_waits_for_the_observer() {
     assert_eq!(chunk(&mut response).await.unwrap().unwrap(), band(2, "soon\n").into_bytes());
     let event = stub.event().await;
     assert_eq!((names(&event), event.confirmed), (vec!["refs/heads/main".to_owned()], true));
+    assert_eq!(event.id, announced.id);
     assert!(tokio::time::timeout(A_WHILE, chunk(&mut response)).await.is_err());
     stub.go_on();
     assert_eq!(chunk(&mut response).await.unwrap().unwrap(), band(1, "0000").into_bytes());
@@ -89,6 +100,8 @@ async fn a_service_that_says_that_it_failed_has_moved_nothing() {
         stub.finish();
         assert_eq!(chunk(&mut response).await.unwrap().unwrap(), said.into_bytes());
         assert!(chunk(&mut response).await.is_none());
+        let id = announced(&mut stub).await.id;
+        assert_eq!(stub.announcement().await, Announcement::NotPushed(id));
         assert!(tokio::time::timeout(A_WHILE, stub.event()).await.is_err());
     }
 }

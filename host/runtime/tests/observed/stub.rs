@@ -26,7 +26,15 @@ pub(crate) struct Stub {
     front: Front,
     said: Option<mpsc::Sender<Chunk>>,
     events: mpsc::UnboundedReceiver<PushEvent>,
+    announcements: mpsc::UnboundedReceiver<Announcement>,
     go_on: Arc<Notify>,
+}
+
+/// What the observer is told besides what has been pushed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Announcement {
+    Pushing(PushEvent),
+    NotPushed(String),
 }
 
 /// A packet of side-band-64k.
@@ -41,17 +49,18 @@ impl Stub {
         let frames = ReceiverStream::new(says).map(|chunk| chunk.map(Frame::data));
         let body = StreamBody::new(frames).boxed_unsync();
         let (told, events) = mpsc::unbounded_channel();
+        let (announces, announcements) = mpsc::unbounded_channel();
         let go_on = Arc::new(Notify::new());
         let front = FrontBuilder {
             engine: None,
             repositories: Arc::new(One(Arc::new(Says(Mutex::new(Some(body)))))),
             authorizer: Arc::new(Everybody),
             fallback: Arc::new(Everybody),
-            observer: Some(Arc::new(Waits { told, go_on: Arc::clone(&go_on) })),
+            observer: Some(Arc::new(Waits { told, announces, go_on: Arc::clone(&go_on) })),
             base_path: String::new(),
             limits: Limits::default(),
         };
-        Self { front: front.build().unwrap(), said: Some(said), events, go_on }
+        Self { front: front.build().unwrap(), said: Some(said), events, announcements, go_on }
     }
 
     /// Pushes a new branch, and gets what the service says.
@@ -93,6 +102,11 @@ impl Stub {
         self.events.recv().await.unwrap()
     }
 
+    /// What the observer is told next of pushes that go on or have moved nothing.
+    pub(crate) async fn announcement(&mut self) -> Announcement {
+        self.announcements.recv().await.unwrap()
+    }
+
     /// Lets the observer go on.
     pub(crate) fn go_on(&self) {
         self.go_on.notify_one();
@@ -101,10 +115,21 @@ impl Stub {
 
 struct Waits {
     told: mpsc::UnboundedSender<PushEvent>,
+    announces: mpsc::UnboundedSender<Announcement>,
     go_on: Arc<Notify>,
 }
 
 impl Observer for Waits {
+    fn pushing(&self, event: PushEvent) -> BoxFuture<'_, Result<(), ErrorCode>> {
+        let _ = self.announces.send(Announcement::Pushing(event));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn not_pushed(&self, id: String) -> BoxFuture<'_, Result<(), ErrorCode>> {
+        let _ = self.announces.send(Announcement::NotPushed(id));
+        Box::pin(async { Ok(()) })
+    }
+
     fn pushed(&self, event: PushEvent) -> BoxFuture<'_, Result<(), ErrorCode>> {
         let _ = self.told.send(event);
         Box::pin(async {

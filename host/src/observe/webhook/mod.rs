@@ -1,6 +1,6 @@
 //! A web hook: every push is told to an HTTP server, at least once, in order, over restarts.
 //!
-//! An event is on disk before its push is answered. It is delivered by a task per repository that
+//! A push is on disk before its service has it, and its event before it is answered. That is delivered by a task per repository that
 //! has any, so that one repository's events keep their order.
 
 mod delivery;
@@ -95,25 +95,45 @@ impl Webhook {
 }
 
 impl Observer for Webhook {
+    fn pushing(&self, event: PushEvent) -> BoxFuture<'_, Result<(), ErrorCode>> {
+        self.on_disk(move |shared| {
+            let (id, repository) = (event.id.clone(), &event.repository);
+            shared.queue.announce(id, repository, |out| json::write(&event, out))
+        })
+    }
+
+    fn not_pushed(&self, id: String) -> BoxFuture<'_, Result<(), ErrorCode>> {
+        self.on_disk(move |shared| Ok(shared.queue.withdraw(&id)?))
+    }
+
     fn pushed(&self, event: PushEvent) -> BoxFuture<'_, Result<(), ErrorCode>> {
+        self.on_disk(move |shared| {
+            let repository = &event.repository;
+            let (lane, began) = shared
+                .queue
+                .append(repository, |out| json::write(&event, out))
+                .inspect_err(|error| {
+                    tracing::error!(event = event.id, repository, %error, "EVENT LOST");
+                })?;
+            if began {
+                Arc::clone(shared).work(lane);
+            }
+            Ok(shared.queue.withdraw(&event.id)?)
+        })
+    }
+}
+
+impl Webhook {
+    /// Does what waits for the disk.
+    fn on_disk(
+        &self,
+        work: impl FnOnce(&Arc<Shared>) -> Result<(), AppendError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<(), ErrorCode>> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
-            let queued = tokio::task::spawn_blocking(move || {
-                let repository = &event.repository;
-                let (lane, began) = shared
-                    .queue
-                    .append(repository, |out| json::write(&event, out))
-                    .map_err(|error| {
-                        tracing::error!(event = event.id, repository, %error, "EVENT LOST");
-                        error
-                    })?;
-                if began {
-                    shared.work(lane);
-                }
-                Ok(())
-            });
-            let queued = queued.await.map_err(|error| ErrorCode::Internal(error.to_string()))?;
-            queued.map_err(|error: AppendError| match error {
+        let done = tokio::task::spawn_blocking(move || work(&shared));
+        Box::pin(async {
+            let done = done.await.map_err(|error| ErrorCode::Internal(error.to_string()))?;
+            done.map_err(|error| match error {
                 AppendError::Full => ErrorCode::LimitExceeded("the web hook's queue".to_owned()),
                 AppendError::Io(error) => ErrorCode::Internal(error.to_string()),
             })

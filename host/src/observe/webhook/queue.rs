@@ -2,6 +2,9 @@
 //!
 //! A file's name has the event's number, which is the microsecond of its making, and its lane: the
 //! events of one repository. A number is higher than all before it.
+//!
+//! A push that is announced has a file, too, which is not delivered. One that is found when the
+//! queue is opened is an event like the others: nobody knows what became of that push.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -14,6 +17,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 
 use super::limits::{FAILED_EVENTS, QUEUE_BYTES, QUEUE_EVENTS};
+
+/// How the files of events end, and those of pushes that are announced.
+const EVENT: &str = ".json";
+const ANNOUNCED: &str = ".announced";
 
 /// The events of one repository, which are delivered in their order.
 pub(super) type Lane = u64;
@@ -33,6 +40,7 @@ pub(super) struct Queue {
     /// Held while an event is written: two of one repository must not overtake each other.
     last: Mutex<u64>,
     waiting: Mutex<Waiting>,
+    announced: Mutex<HashMap<String, PathBuf>>,
     _lock: File,
 }
 
@@ -75,10 +83,16 @@ impl Queue {
         let mut found = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
-            match entry.file_name().to_str() {
+            let (name, bytes) = (entry.file_name(), entry.metadata()?.len());
+            match name.to_str() {
                 // What was written when a process ended was never queued.
                 Some(name) if name.ends_with(".tmp") => fs::remove_file(entry.path())?,
-                Some(name) => found.extend(Entry::parse(name, entry.metadata()?.len())),
+                Some(name) if name.ends_with(ANNOUNCED) => {
+                    let Some(event) = Entry::parse(name, ANNOUNCED, bytes) else { continue };
+                    fs::rename(entry.path(), directory.join(event.name(EVENT)))?;
+                    found.push(event);
+                }
+                Some(name) => found.extend(Entry::parse(name, EVENT, bytes)),
                 None => {}
             }
         }
@@ -89,7 +103,8 @@ impl Queue {
             waiting.push(entry);
         }
         let directory = directory.to_owned();
-        Ok(Self { directory, last: Mutex::new(last), waiting: Mutex::new(waiting), _lock: lock })
+        let (last, waiting) = (Mutex::new(last), Mutex::new(waiting));
+        Ok(Self { directory, last, waiting, announced: Mutex::default(), _lock: lock })
     }
 
     /// Queues an event of `repository`, which `write` writes. Once this has returned, no crash
@@ -102,8 +117,43 @@ impl Queue {
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(Lane, bool), AppendError> {
         let mut last = lock(&self.last);
+        let entry = self.write(&mut last, repository, EVENT, write)?;
+        let began = self.waiting().push(entry);
+        Ok((entry.lane, began))
+    }
+
+    /// Notes that a push of `repository` may be going to be told of, as `id`. Once this has
+    /// returned, no crash loses it.
+    ///
+    /// Blocks: it waits for the disk.
+    pub(super) fn announce(
+        &self,
+        id: String,
+        repository: &str,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), AppendError> {
+        let mut last = lock(&self.last);
+        let entry = self.write(&mut last, repository, ANNOUNCED, write)?;
+        lock(&self.announced).insert(id, self.directory.join(entry.name(ANNOUNCED)));
+        Ok(())
+    }
+
+    /// Removes what was announced as `id`, if it was.
+    pub(super) fn withdraw(&self, id: &str) -> io::Result<()> {
+        let announced = lock(&self.announced).remove(id);
+        announced.map_or(Ok(()), fs::remove_file)
+    }
+
+    fn write(
+        &self,
+        last: &mut u64,
+        repository: &str,
+        kind: &str,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<Entry, AppendError> {
         let waiting = self.waiting();
-        if waiting.events >= QUEUE_EVENTS || waiting.bytes >= QUEUE_BYTES {
+        let events = waiting.events + lock(&self.announced).len();
+        if events >= QUEUE_EVENTS || waiting.bytes >= QUEUE_BYTES {
             return Err(AppendError::Full);
         }
         drop(waiting);
@@ -117,7 +167,7 @@ impl Queue {
             let file = file.into_inner()?;
             file.sync_all()?;
             let bytes = file.metadata()?.len();
-            fs::rename(&temporary, self.path(&entry))?;
+            fs::rename(&temporary, self.directory.join(entry.name(kind)))?;
             File::open(&self.directory)?.sync_all()?;
             io::Result::Ok(bytes)
         })();
@@ -125,8 +175,7 @@ impl Queue {
             let _ = fs::remove_file(&temporary);
         })?;
         *last = entry.number;
-        let began = self.waiting().push(entry);
-        Ok((entry.lane, began))
+        Ok(entry)
     }
 
     /// The lanes that are not empty.
@@ -146,7 +195,7 @@ impl Queue {
 
     /// Where an event is.
     pub(super) fn path(&self, entry: &Entry) -> PathBuf {
-        self.directory.join(entry.name())
+        self.directory.join(entry.name(EVENT))
     }
 
     /// Removes an event that was delivered.
@@ -163,7 +212,7 @@ impl Queue {
             fs::remove_file(self.path(entry))?;
             return Ok(None);
         }
-        let aside = failed.join(entry.name());
+        let aside = failed.join(entry.name(EVENT));
         fs::rename(self.path(entry), &aside)?;
         Ok(Some(aside))
     }
@@ -192,15 +241,15 @@ impl Waiting {
 }
 
 impl Entry {
-    fn name(&self) -> String {
-        format!("{:020}-{:016x}.json", self.number, self.lane)
+    fn name(&self, kind: &str) -> String {
+        format!("{:020}-{:016x}{kind}", self.number, self.lane)
     }
 
-    fn parse(name: &str, bytes: u64) -> Option<Self> {
-        let (number, lane) = name.strip_suffix(".json")?.split_once('-')?;
+    fn parse(name: &str, kind: &str, bytes: u64) -> Option<Self> {
+        let (number, lane) = name.strip_suffix(kind)?.split_once('-')?;
         let (number, lane) = (number.parse().ok()?, u64::from_str_radix(lane, 16).ok()?);
         let entry = Self { number, lane, bytes };
-        (entry.name() == name).then_some(entry)
+        (entry.name(kind) == name).then_some(entry)
     }
 
     /// How long the event has been in the queue.
@@ -265,6 +314,28 @@ mod tests {
         assert_eq!(queue.first(app), None);
         assert_eq!(append(&queue, "team/app"), (app, true));
         assert!(!scratch.path().join("00000000000000000001.tmp").exists());
+    }
+
+    #[test]
+    fn what_was_announced_and_not_taken_back_is_an_event_after_a_restart() {
+        let scratch = tempfile::tempdir().unwrap();
+        let queue = Queue::open(scratch.path()).unwrap();
+        for id in ["one", "two"] {
+            queue.announce(id.to_owned(), "app", |file| file.write_all(id.as_bytes())).unwrap();
+        }
+        let (app, _) = append(&queue, "app");
+        queue.withdraw("one").unwrap();
+        queue.withdraw("never announced").unwrap();
+        drop(queue);
+
+        let queue = Queue::open(scratch.path()).unwrap();
+        let first = queue.first(app).unwrap();
+        assert_eq!(fs::read(queue.path(&first)).unwrap(), b"two");
+        queue.remove(&first).unwrap();
+        let second = queue.first(app).unwrap();
+        assert_eq!(fs::read(queue.path(&second)).unwrap(), b"{}\n");
+        queue.remove(&second).unwrap();
+        assert_eq!(queue.first(app), None);
     }
 
     #[test]
