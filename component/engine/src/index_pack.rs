@@ -220,7 +220,8 @@ pub(crate) async fn receive_into<S: WriteStorage>(
     }
     let order = resolver.entries.by_oid(engine).await?;
     resolver.check_named_blobs(&order).await?;
-    let Resolver { entries, loose, .. } = resolver;
+    let Resolver { entries, loose, deltas, kept, .. } = resolver;
+    drop((deltas, kept));
     let objects = NewObjects::new(&entries, &order, &repository.memory)?;
     let stored = if let Some(mut loose) = loose {
         loose.flush().await?;

@@ -106,7 +106,7 @@ fn a_push_of_too_many_objects_leaves_nothing() {
     let engine = engine(&lab, 2 << 10);
     // By its count; and as it arrives, because it says to be smaller than what it is made of.
     refused(&lab, &engine, &push(40_000, "many"), TOO_LARGE);
-    refused(&lab, &engine, &push(30_000, "fewer"), TOO_LARGE);
+    refused(&lab, &engine, &push(35_000, "fewer"), TOO_LARGE);
     let (answer, _) = serve(&open(&engine, "a.git"), &push(1_000, "few").bytes());
     assert_eq!(answer.report, "unpack ok\nok refs/heads/few\n");
     assert_eq!(engine.leased_memory(), 0);
@@ -175,7 +175,7 @@ fn halting(push: &Push) -> (Halting, Rc<Cell<bool>>) {
 fn a_push_for_which_others_leave_too_little_is_refused_and_they_go_on() {
     let lab = Lab::new();
     bare(&lab, "a.git");
-    let engine = engine(&lab, 5 << 10);
+    let engine = engine(&lab, 6 << 10);
     let first = push(40_000, "first");
     let (mut source, goes_on) = halting(&first);
     let repository = open(&engine, "a.git");
@@ -187,7 +187,7 @@ fn a_push_for_which_others_leave_too_little_is_refused_and_they_go_on() {
         }
         let repository = engine.open("a.git").await.expect("a repository");
         let mut output = Vec::new();
-        let second = push(40_000, "second");
+        let second = push(50_000, "second");
         let (mut source, mut gate) = (Chunks::new(&second.bytes(), 1000), AcceptAll);
         let pushed =
             receive_pack::serve(&repository, &mut source, &mut gate, &options, &mut output).await;
@@ -207,7 +207,8 @@ fn a_push_for_which_others_leave_too_little_is_refused_and_they_go_on() {
     drop(repository);
     assert_eq!(engine.leased_memory(), 0);
     // Nobody else is there now.
-    serve(&open(&engine, "a.git"), &push(40_000, "second").bytes()).1.expect("pushed");
+    let (answer, _) = serve(&open(&engine, "a.git"), &push(50_000, "second").bytes());
+    assert_eq!(answer.report, "unpack ok\nok refs/heads/second\n");
     assert_eq!(lab.git("a.git", &["for-each-ref"]).lines().count(), 3);
     lab.fsck("a.git");
 }
