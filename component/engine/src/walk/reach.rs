@@ -65,7 +65,8 @@ impl<S: Storage> Walk<'_, S> {
                     }
                     continue;
                 };
-                match if left.len() > parents { left.pop() } else { None } {
+                let next = if left.len() > parents { left.pop() } else { None };
+                match next {
                     Some(parent) => stack.push((parent, None))?,
                     None => _ = stack.pop(),
                 }
