@@ -39,6 +39,21 @@ impl<K: Copy + Eq + Hash, V: Clone> ClockCache<K, V> {
         Self { new_goes_first: true, ..Self::new(limit) }
     }
 
+    /// Bytes of what is there.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes that it may hold.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Holds no more from now on than it does.
+    pub(crate) fn stop_growing(&mut self) {
+        self.limit = self.limit.min(self.bytes);
+    }
+
     /// A value that is still there.
     pub(crate) fn find(&mut self, key: &K) -> Option<V> {
         let slot = self.slots.get_mut(*self.index.get(key)?)?.as_mut()?;

@@ -11,6 +11,7 @@ use crate::refs::{KnownPackedRefs, PeeledTags, SoundRefs};
 use crate::remembered::Remembered;
 use crate::repository::KnownRepository;
 use crate::storage::{BlockCache, CachedFile, DirEntry, Storage, StorageError, StorageFile};
+use crate::working_memory::WorkingMemory;
 use crate::{Limits, Repository, Result};
 
 /// Units of work after which other tasks may run: well below a millisecond of computing.
@@ -21,6 +22,7 @@ const WORK_UNITS: u64 = 256;
 pub struct Engine<S: Storage> {
     pub(crate) storage: S,
     pub(crate) limits: Limits,
+    pub(crate) working_memory: Rc<WorkingMemory>,
     pub(crate) blocks: Rc<BlockCache>,
     pub(crate) bases: BaseCache,
     /// Tells this instance from every other in logs: drawn by chance.
@@ -46,6 +48,7 @@ pub struct Engine<S: Storage> {
 impl<S: Storage> Engine<S> {
     /// An engine over `storage`, with empty caches.
     pub fn new(storage: S, limits: Limits) -> Rc<Self> {
+        let working_memory = WorkingMemory::new(limits.working_memory);
         let blocks = Rc::new(BlockCache::new(limits.block_cache));
         let bases = BaseCache::new(limits.base_cache);
         let session_id = RandomState::new().hash_one(limits.block_cache);
@@ -54,6 +57,7 @@ impl<S: Storage> Engine<S> {
         Rc::new(Self {
             storage,
             limits,
+            working_memory,
             blocks,
             bases,
             inflaters: Rc::default(),
@@ -78,6 +82,11 @@ impl<S: Storage> Engine<S> {
     /// [`crate::Error::NotARepository`] if there is none.
     pub async fn open(self: &Rc<Self>, path: &str) -> Result<Repository<S>> {
         Repository::open(self, path).await
+    }
+
+    /// Bytes of [`Limits::working_memory`] that are leased right now.
+    pub fn leased_memory(&self) -> usize {
+        self.working_memory.leased()
     }
 
     pub(crate) async fn open_file(&self, path: &str) -> Result<CachedFile<S>, StorageError> {

@@ -23,6 +23,10 @@ pub enum Error {
     /// A limit of [`crate::Limits`] was exceeded.
     #[error("limit exceeded: {0}")]
     LimitExceeded(&'static str),
+    /// [`crate::Limits::working_memory`] would suffice for the request, if others did not have so
+    /// much of it. The same request may succeed later.
+    #[error("busy: other requests have the working memory")]
+    Busy,
     /// The repository uses, or the client asked for, what this engine does not do.
     #[error("unsupported: {0}")]
     Unsupported(String),
@@ -43,4 +47,13 @@ impl Error {
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {
         Self::Corrupt(what.into())
     }
+}
+
+/// What a client is told whose request may succeed at another time.
+pub(crate) const BUSY: &str = "busy with other large requests, try again later";
+
+/// What a client is told whose request exceeds a limit.
+pub(crate) fn exceeded(limit: &str) -> String {
+    let why = if limit == "working_memory" { ": too large for this server" } else { "" };
+    format!("limit exceeded: {limit}{why}")
 }

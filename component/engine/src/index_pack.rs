@@ -186,7 +186,7 @@ pub(crate) async fn receive_into<S: WriteStorage>(
     let mut spool = Spool::new(engine, quarantine);
     let mut inspector = Inspector::new(repository, options.fsck.as_ref(), observer);
     let mut input = Input::new(source, format, options.max_input_size);
-    let count = unpack::head(&mut input, &mut spool, engine.limits.received_objects).await?;
+    let count = unpack::head(&mut input, &mut spool, repository).await?;
     let few = count < options.unpack_limit;
     let stage = if few { Stage::Unpacking } else { Stage::Receiving };
     let unpacked = unpack::unpack(input, &mut spool, &mut inspector, count, stage).await?;
@@ -194,7 +194,7 @@ pub(crate) async fn receive_into<S: WriteStorage>(
 
     let bytes = unpacked.bytes;
     let loose = few && bytes <= engine.limits.unpack_bytes;
-    let loose = loose.then(|| LooseWriter::new(engine, quarantine));
+    let loose = loose.then(|| LooseWriter::new(engine, quarantine, &repository.memory));
     let mut resolver = Resolver {
         arrived: unpacked.entries.len(),
         entries: unpacked.entries,
@@ -218,10 +218,11 @@ pub(crate) async fn receive_into<S: WriteStorage>(
     if left > 0 {
         return Err(unpack::unresolved(left));
     }
-    let order = resolver.entries.by_oid(engine).await;
+    let order = resolver.entries.by_oid(engine).await?;
     resolver.check_named_blobs(&order).await?;
-    let Resolver { entries, loose, .. } = resolver;
-    let objects = NewObjects::new(&entries, &order);
+    let Resolver { entries, loose, deltas, kept, .. } = resolver;
+    drop((deltas, kept));
+    let objects = NewObjects::new(&entries, &order, &repository.memory)?;
     let stored = if let Some(mut loose) = loose {
         loose.flush().await?;
         spool.remove().await?;
@@ -236,7 +237,8 @@ pub(crate) async fn receive_into<S: WriteStorage>(
         let checksum = Oid::from_bytes(&trailer).ok_or_else(|| Error::corrupt("a checksum"))?;
         let name = format!("{pack}/pack-{checksum}");
         spool.rename(&format!("{name}.pack")).await?;
-        write_index::rev(engine, &format!("{name}.rev"), format, &order, &trailer).await?;
+        let rev = format!("{name}.rev");
+        write_index::rev(engine, &rev, format, &order, &trailer, entries.memory()).await?;
         // Last, for it is what makes a pack of them.
         let (temporary, idx) = (format!("{pack}/tmp_idx_incoming"), format!("{name}.idx"));
         write_index::idx(engine, &temporary, format, &entries, &order, &trailer).await?;

@@ -34,6 +34,7 @@ pub mod storage;
 mod transaction;
 pub mod upload_pack;
 mod walk;
+mod working_memory;
 
 pub use engine::Engine;
 pub use error::{Error, Result};

@@ -3,13 +3,20 @@
 /// The bounds an [`crate::Engine`] works within.
 ///
 /// Hitting one refuses the request with [`crate::Error::LimitExceeded`], except for the caches,
-/// which forget instead. No request waits on any of them.
+/// which forget instead. No request waits on any of them, but [`Self::working_memory`] may refuse
+/// one that would succeed when others have ended.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of file blocks kept, for the whole instance. Forgets the least recently used.
     pub block_cache: usize,
     /// Bytes of inflated objects kept as likely delta bases, for the whole instance. Forgets.
     pub base_cache: usize,
+    /// Bytes of what grows with a repository or with what clients send, for the whole instance:
+    /// tables of objects, commits and refs, and objects in memory. An instance that runs out of
+    /// memory ends all of its requests. A request that alone needs more is refused; one that needs
+    /// more than others leave is refused with [`crate::Error::Busy`]. Caches of requests have at most
+    /// half of it, and forget instead.
+    pub working_memory: usize,
     /// Bytes of one object that has to be in memory: commits, tags and trees that are parsed,
     /// and deltas' bases and results. Blobs that are streamed are not bound by it, but the deltas
     /// that one of them is made of together.
@@ -34,7 +41,8 @@ pub struct Limits {
     pub open_packs: usize,
     /// Bytes of tables kept between requests with packs that stay open: the order of a pack
     /// without a `.rev`, the list of bitmaps without a lookup table. Past it every pack is closed
-    /// when the next request begins. Forgets.
+    /// when the next request begins. As many again for files `packed-refs` that had to be sorted.
+    /// Forgets.
     pub kept_tables: usize,
     /// Repositories whose configuration is remembered between requests. Forgets.
     pub known_repositories: usize,
@@ -63,9 +71,11 @@ pub struct Limits {
     /// Tags that point to tags when an annotated tag is peeled.
     pub tag_depth: usize,
     /// Objects one request selects or excludes, loose ones and commits in negotiation: what is
-    /// kept per object is a bit when it is packed, and about 100 bytes otherwise.
+    /// kept per object is a bit when it is packed, and about 100 bytes otherwise. By default
+    /// [`Self::working_memory`] is hit before.
     pub unpacked_objects: usize,
-    /// Objects of one pack that is taken in: about 50 bytes are kept for each.
+    /// Objects of one pack that is taken in. About 60 bytes are kept for each, so that by default
+    /// [`Self::working_memory`] is hit before.
     pub received_objects: usize,
     /// Bytes of a blob that is taken in up to which it is held in memory while deltas are
     /// resolved. Larger ones go through files of the quarantine.
@@ -103,6 +113,7 @@ impl Default for Limits {
         Self {
             block_cache: 8 << 20,
             base_cache: 8 << 20,
+            working_memory: 160 << 20,
             object_size: 64 << 20,
             delta_window: 16 << 20,
             delta_rewinds: 100,

@@ -36,6 +36,7 @@ pub use read::Object;
 pub(crate) use rev::Rev;
 
 use crate::storage::Storage;
+use crate::working_memory::{Lease, Share};
 use crate::{Engine, Error, Result};
 use generation::Generations;
 
@@ -72,13 +73,16 @@ pub struct Odb<S: Storage> {
     listed_again: Cell<bool>,
     recent: RefCell<Recent>,
     pub(crate) inflaters: Rc<InflatePool>,
+    /// The request's working memory.
+    pub(crate) memory: Rc<Share>,
 }
 
 /// Locations found lately: trees name the same objects again and again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Recent {
     slots: Vec<Option<(Oid, Location)>>,
     inserted: usize,
+    lease: Lease,
 }
 
 /// The number of the object directory that is none: objects in memory.
@@ -93,6 +97,7 @@ impl<S: Storage> Odb<S> {
         engine: &Rc<Engine<S>>,
         directories: Vec<String>,
         format: ObjectFormat,
+        memory: &Rc<Share>,
     ) -> Result<Self> {
         Ok(Self {
             engine: Rc::clone(engine),
@@ -101,8 +106,9 @@ impl<S: Storage> Odb<S> {
             held: Rc::default(),
             generations: Generations::default(),
             listed_again: Cell::new(false),
-            recent: RefCell::default(),
+            recent: RefCell::new(Recent::new(memory)),
             inflaters: Rc::clone(&engine.inflaters),
+            memory: Rc::clone(memory),
         })
     }
 
@@ -185,6 +191,10 @@ impl<S: Storage> Odb<S> {
 }
 
 impl Recent {
+    fn new(memory: &Rc<Share>) -> Self {
+        Self { slots: Vec::new(), inserted: 0, lease: Lease::new(memory) }
+    }
+
     fn slot(&self, oid: &Oid) -> usize {
         let bytes = oid.as_bytes();
         (usize::from(bytes[4]) << 8 | usize::from(bytes[5])) & (self.slots.len().wrapping_sub(1))
@@ -198,6 +208,10 @@ impl Recent {
     fn insert(&mut self, oid: Oid, location: Location) {
         if self.inserted >= self.slots.len() && self.slots.len() < *RECENT.end() {
             let size = (self.slots.len() * 8).clamp(*RECENT.start(), *RECENT.end());
+            if !self.lease.cover_cache(size * size_of::<Option<(Oid, Location)>>()) {
+                self.inserted = 0;
+                return;
+            }
             let before = std::mem::replace(&mut self.slots, vec![None; size]);
             for (oid, location) in before.into_iter().flatten() {
                 let slot = self.slot(&oid);

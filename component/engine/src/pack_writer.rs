@@ -19,6 +19,7 @@ use sha1::Digest as _;
 use crate::odb::{EntryKind, HEADER_LEN, Location, Object, Pack};
 use crate::storage::Storage;
 use crate::walk::{Node, Selection, Walk};
+use crate::working_memory::Leased;
 use crate::{Error, Result};
 pub(crate) use deflate::Deflater;
 pub(crate) use encode::whole as whole_head;
@@ -101,7 +102,7 @@ struct Place {
 }
 
 /// Stretches of a pack while it is being copied.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Copying {
     runs: Runs,
     /// From here to there, to be copied as it is.
@@ -151,7 +152,7 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
         let pack = odb.pack(number);
         let (idx, rev) = (pack.idx(odb).await?, pack.rev(odb).await?);
         let end = pack.end(odb).await?;
-        let mut copying = Copying::default();
+        let mut copying = Copying { runs: Runs::new(&odb.memory), pending: None };
         if selected == u64::from(idx.count()) && self.options.ofs_delta {
             // All of the pack, so all bases: it is copied without a look at its entries. The
             // pack's own count is that of its index: nothing else is between the entries.
@@ -164,12 +165,12 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
             }
         }
         if selected * SPARSE < u64::from(idx.count()) {
-            let mut places = Vec::with_capacity(selected as usize);
+            let mut places = Leased::<Vec<_>>::new(&odb.memory);
             for pos in self.selection.wanted.in_pack(number) {
-                places.push((idx.offset_at(pos).await?, pos));
+                places.push((idx.offset_at(pos).await?, pos))?;
             }
             places.sort_unstable();
-            for (offset, pos) in places {
+            for (offset, pos) in places.iter().copied() {
                 let place = rev.place_of(idx, offset).await?;
                 let place = place.ok_or_else(|| Error::corrupt("a reverse index"))?;
                 let end = if place + 1 == idx.count() {
@@ -241,7 +242,7 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
         self.totals.reused += u64::from(!matches!(how, How::Whole));
         self.totals.deltas +=
             u64::from(!matches!(entry.kind, EntryKind::Whole(_)) && !matches!(how, How::Whole));
-        copying.runs.push(place.offset, place.end, position);
+        copying.runs.push(place.offset, place.end, position)?;
         let head = match how {
             How::Verbatim => {
                 if let Some((_, end)) = &mut copying.pending
@@ -274,7 +275,7 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
             match odb.read_packed(number, place.pos).await {
                 Ok(object) => return self.whole(&object).await,
                 // Something that it is made of is larger.
-                Err(Error::LimitExceeded("object_size")) => {}
+                Err(Error::LimitExceeded("object_size" | "working_memory") | Error::Busy) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -18,6 +18,7 @@ pub(crate) use known::KnownRepository;
 use crate::odb::Odb;
 use crate::quarantine::Quarantine;
 use crate::storage::{Kind, Storage};
+use crate::working_memory::{Leased, Share};
 use crate::{Engine, Error, Result};
 
 /// A bare repository.
@@ -28,6 +29,8 @@ pub struct Repository<S: Storage> {
     pub(crate) path: String,
     pub(crate) config: Rc<Config>,
     pub(crate) odb: Odb<S>,
+    /// The request's working memory.
+    pub(crate) memory: Rc<Share>,
 }
 
 /// Where `git` itself looks for a repository of some name, in its order.
@@ -39,18 +42,18 @@ impl<S: Storage> Repository<S> {
             Some(known) => (known.path.clone(), Rc::clone(&known.config)),
             None => locate(engine, name).await?,
         };
-        Self::with(engine, path, config).await
+        Self::with(engine, path, config, Share::new(&engine.working_memory)).await
     }
 
-    async fn at(engine: &Rc<Engine<S>>, path: String) -> Result<Self> {
-        let config = Rc::new(Config::read(engine, &path).await?);
-        Self::with(engine, path, config).await
-    }
-
-    async fn with(engine: &Rc<Engine<S>>, path: String, config: Rc<Config>) -> Result<Self> {
+    async fn with(
+        engine: &Rc<Engine<S>>,
+        path: String,
+        config: Rc<Config>,
+        memory: Rc<Share>,
+    ) -> Result<Self> {
         let directories = alternates::object_directories(engine, &path).await?;
-        let odb = Odb::open(engine, directories, config.object_format).await?;
-        Ok(Self { engine: Rc::clone(engine), path, config, odb })
+        let odb = Odb::open(engine, directories, config.object_format, &memory).await?;
+        Ok(Self { engine: Rc::clone(engine), path, config, odb, memory })
     }
 
     /// The same repository, opened anew, with the objects of a quarantine.
@@ -58,9 +61,10 @@ impl<S: Storage> Repository<S> {
         let engine = Rc::clone(&self.engine);
         let mut directories = alternates::object_directories(&engine, &self.path).await?;
         directories.extend(quarantine.directory().map(str::to_owned));
-        let odb = Odb::open(&engine, directories, self.config.object_format).await?;
+        let memory = Rc::clone(&self.memory);
+        let odb = Odb::open(&engine, directories, self.config.object_format, &memory).await?;
         let odb = odb.with_held(quarantine.held());
-        Ok(Self { engine, path: self.path.clone(), config: self.config.clone(), odb })
+        Ok(Self { engine, path: self.path.clone(), config: self.config.clone(), odb, memory })
     }
 
     /// The repositories that objects are borrowed from, as far as they are repositories.
@@ -71,7 +75,9 @@ impl<S: Storage> Repository<S> {
             if let Some(path) = directory.strip_suffix("/objects")
                 && is_git_directory(&self.engine, path).await?
             {
-                repositories.push(Self::at(&self.engine, path.to_owned()).await?);
+                let (path, memory) = (path.to_owned(), Rc::clone(&self.memory));
+                let config = Rc::new(Config::read(&self.engine, &path).await?);
+                repositories.push(Self::with(&self.engine, path, config, memory).await?);
             }
         }
         Ok(repositories)
@@ -150,11 +156,14 @@ pub(crate) async fn is_git_directory<S: Storage>(engine: &Engine<S>, path: &str)
 
 impl<S: Storage> Repository<S> {
     /// Commits at which this repository's own history is cut.
-    pub(crate) async fn shallow(&self) -> Result<Vec<gitwasi_wire::Oid>> {
+    pub(crate) async fn shallow(&self) -> Result<Leased<Vec<gitwasi_wire::Oid>>> {
         let content = self.engine.recall_file(&self.file("shallow")).await?.unwrap_or_default();
         let lines = content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines
-            .map(|line| gitwasi_wire::Oid::from_hex(line).ok_or_else(|| Error::corrupt("shallow")))
-            .collect()
+        let mut shallow = Leased::<Vec<_>>::new(&self.memory);
+        for line in lines {
+            let oid = gitwasi_wire::Oid::from_hex(line);
+            shallow.push(oid.ok_or_else(|| Error::corrupt("shallow"))?)?;
+        }
+        Ok(shallow)
     }
 }

@@ -31,6 +31,7 @@ pub use input::Input;
 pub use output::Output;
 
 use crate::storage::Storage;
+use crate::working_memory::Lease;
 use crate::{Error, Repository, Result};
 use output::Response;
 
@@ -88,14 +89,17 @@ async fn answer<S: Storage, O: Output>(
     response: &mut Response<'_, O>,
 ) -> Result<()> {
     let limits = &repository.engine.limits;
+    // For what the request asks for, as long as it is answered.
+    let mut lease = Lease::new(&repository.memory);
     if version != ProtocolVersion::V2 {
-        return match input::v0(request, &capabilities::v0(repository, None), limits).await? {
+        let advertised = capabilities::v0(repository, None);
+        return match input::v0(request, &advertised, limits, &mut lease).await? {
             Some(request) => v0::serve(repository, *request, response).await,
             None => Ok(()),
         };
     }
-    let Some(request) = input::v2(request, capabilities::accepted(repository), limits).await?
-    else {
+    let accepted = capabilities::accepted(repository);
+    let Some(request) = input::v2(request, accepted, limits, &mut lease).await? else {
         return Ok(());
     };
     match request.command {

@@ -28,16 +28,17 @@ pub(crate) use sparse::{Places, Sparse};
 use crate::object::{Commit, Kind};
 use crate::odb::{CommitGraph, Location, Object};
 use crate::storage::Storage;
+use crate::working_memory::{Content, Lease, Leased, Share};
 use crate::{Error, Repository, Result};
 
 /// The objects of a repository as nodes, with its history cut where it is shallow.
 #[derive(Debug)]
 pub(crate) struct Walk<'r, S: Storage> {
     pub(crate) repository: &'r Repository<S>,
-    loose: HashMap<Oid, u32>,
-    loose_oids: Vec<(Oid, u32)>,
+    loose: Leased<HashMap<Oid, u32>>,
+    loose_oids: Leased<Vec<(Oid, u32)>>,
     /// Commits that count as having no parents.
-    shallow: HashSet<Node>,
+    shallow: Leased<HashSet<Node>>,
     /// Objects read so far, for whoever wants to tell.
     pub(crate) read: Rc<Cell<u64>>,
     /// Not in a repository that is shallow itself: a graph made before it was cut knows parents
@@ -48,23 +49,29 @@ pub(crate) struct Walk<'r, S: Storage> {
 impl<'r, S: Storage> Walk<'r, S> {
     /// A walk over a repository, which may be shallow itself.
     pub(crate) async fn new(repository: &'r Repository<S>) -> Result<Self> {
+        let memory = &repository.memory;
         let mut walk = Self {
             repository,
-            loose: HashMap::new(),
-            loose_oids: Vec::new(),
-            shallow: HashSet::new(),
+            loose: Leased::<HashMap<_, _>>::new(memory),
+            loose_oids: Leased::<Vec<_>>::new(memory),
+            shallow: Leased::<HashSet<_>>::new(memory),
             read: Rc::default(),
             graph: None,
         };
-        for oid in repository.shallow().await? {
-            if let Some(node) = walk.find(&oid).await? {
-                walk.shallow.insert(node);
+        for oid in repository.shallow().await?.iter() {
+            if let Some(node) = walk.find(oid).await? {
+                walk.cut(node)?;
             }
         }
         if !walk.is_cut() {
             walk.graph = repository.odb.commit_graph().await?;
         }
         Ok(walk)
+    }
+
+    /// The request's working memory.
+    pub(crate) fn memory(&self) -> &'r Rc<Share> {
+        &self.repository.memory
     }
 
     /// The node of an object; `None` if there is no such object.
@@ -80,8 +87,8 @@ impl<'r, S: Storage> Walk<'r, S> {
                     return Err(Error::LimitExceeded("unpacked_objects"));
                 }
                 let number = self.loose_oids.len() as u32;
-                self.loose.insert(*oid, number);
-                self.loose_oids.push((*oid, directory));
+                self.loose.insert(*oid, number)?;
+                self.loose_oids.push((*oid, directory))?;
                 Some(Node::loose(number))
             }
         })
@@ -138,13 +145,22 @@ impl<'r, S: Storage> Walk<'r, S> {
                 if object.kind != Kind::Commit {
                     return Err(Error::corrupt("an object that should be a commit"));
                 }
-                Commit::parse(&object.content, self.repository.object_format())?
+                self.parse(&object.content)?
             }
         };
         if self.shallow.contains(&node) {
             commit.parents.clear();
         }
         Ok(commit)
+    }
+
+    /// Parses a commit. Its parents take at most twice what they take in its content.
+    fn parse(&self, content: &Content) -> Result<Commit> {
+        let mut lease = Lease::new(&self.repository.memory);
+        lease.cover(2 * content.len())?;
+        let commit = Commit::parse(content, self.repository.object_format())?;
+        lease.shrink_to(size_of::<Oid>() * commit.parents.capacity());
+        Ok(commit.with(lease))
     }
 
     /// Where the commit-graph has a commit.
@@ -194,7 +210,7 @@ impl<'r, S: Storage> Walk<'r, S> {
     }
 
     /// Cuts history at a commit.
-    pub(crate) fn cut(&mut self, node: Node) {
-        self.shallow.insert(node);
+    pub(crate) fn cut(&mut self, node: Node) -> Result<()> {
+        self.shallow.insert(node).map(drop)
     }
 }

@@ -260,10 +260,16 @@ fn a_count_of_four_billion_leaves_nothing() {
     let mut forge = Forge::new();
     forge.whole(BLOB, &noise(2 << 20));
     large.refused_by_us(forge.finish_as(u32::MAX), "limit exceeded: received_objects");
+    let mut forge = Forge::new();
+    forge.whole(BLOB, &noise(2 << 20));
+    let push = Push::new("").update(ZERO, &large.tip, "refs/heads/new");
+    let push = Push { pack: forge.finish_as(16 << 20), ..push };
+    let answer = large.case.lab.engine_receives("ours.git", &push.bytes());
+    assert!(answer.report.contains("too large for this server"), "{answer:?}");
     // As many as are let in, but not there.
     let mut forge = Forge::new();
     forge.whole(BLOB, &noise(2 << 20));
-    large.refused_by_us(forge.finish_as(16 << 20), "fatal: pack has bad object at offset");
+    large.refused_by_us(forge.finish_as(2 << 20), "fatal: pack has bad object at offset");
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(crate) fn error_code(error: Error) -> ErrorCode {
         Error::Malformed(text) => ErrorCode::Malformed(text),
         Error::Corrupt(text) => ErrorCode::Corrupt(text),
         Error::LimitExceeded(limit) => ErrorCode::LimitExceeded(limit.to_owned()),
+        Error::Busy => ErrorCode::Busy,
         Error::Unsupported(text) => ErrorCode::Unsupported(text),
         Error::Aborted => ErrorCode::Aborted,
         Error::Storage(error) => ErrorCode::Internal(error.to_string()),

@@ -27,7 +27,7 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
         let odb = &self.inspector.repository.odb;
         let format = self.inspector.format();
         let mut added = 0;
-        for entry in self.deltas.unclaimed() {
+        for entry in self.deltas.unclaimed()?.iter().copied() {
             // It may have been resolved since, upon a base that was itself such a delta.
             let base = self.entries.oid(entry);
             if self.entries.is_resolved(entry) || self.deltas.base(&base).is_some() {
@@ -82,8 +82,7 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
         let deflated = deflater.deflate(&[], true)?;
         crc.update(deflated);
         self.spool.append(deflated).await?;
-        self.entries.push(offset, crc.sum(), kind, oid);
-        Ok(())
+        self.entries.push(offset, crc.sum(), kind, oid)
     }
 
     async fn deflate(

@@ -2,22 +2,26 @@
 //! named by its oid.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use gitwasi_wire::Oid;
 
 use super::entries::Entries;
+use crate::Result;
+use crate::working_memory::{Leased, Share};
 
 /// The deltas of a pack by their bases.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Deltas {
+    memory: Rc<Share>,
     count: u32,
     /// Base and delta; sorted by base, then the delta that most others build on last.
-    by_offset: Vec<(u32, u32)>,
+    by_offset: Leased<Vec<(u32, u32)>>,
     /// Deltas whose bases are named by oid, each base's together.
-    by_oid: Vec<u32>,
+    by_oid: Leased<Vec<u32>>,
     /// The bases of these, sorted.
-    bases: Vec<BaseOid>,
-    base_oids: Vec<u8>,
+    bases: Leased<Vec<BaseOid>>,
+    base_oids: Leased<Vec<u8>>,
 }
 
 /// A base that is named by its oid.
@@ -55,29 +59,40 @@ impl Waiting {
 }
 
 impl Deltas {
+    pub(super) fn new(memory: &Rc<Share>) -> Self {
+        Self {
+            memory: Rc::clone(memory),
+            count: 0,
+            by_offset: Leased::<Vec<_>>::new(memory),
+            by_oid: Leased::<Vec<_>>::new(memory),
+            bases: Leased::<Vec<_>>::new(memory),
+            base_oids: Leased::<Vec<_>>::new(memory),
+        }
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> u32 {
         self.count
     }
 
-    pub(super) fn add_by_offset(&mut self, base: Option<u32>, entry: u32) {
+    pub(super) fn add_by_offset(&mut self, base: Option<u32>, entry: u32) -> Result<()> {
         self.count += 1;
-        self.by_offset.extend(base.map(|base| (base, entry)));
+        self.by_offset.extend(base.map(|base| (base, entry)))
     }
 
-    pub(super) fn add_by_oid(&mut self, entry: u32) {
+    pub(super) fn add_by_oid(&mut self, entry: u32) -> Result<()> {
         self.count += 1;
-        self.by_oid.push(entry);
+        self.by_oid.push(entry)
     }
 
     /// Puts them in order once all are there.
-    pub(super) fn sort(&mut self, entries: &Entries) {
+    pub(super) fn sort(&mut self, entries: &Entries) -> Result<()> {
         if self.count == 0 {
-            return;
+            return Ok(());
         }
         // How many deltas build on each entry, in any number of steps, as far as offsets tell.
         // A base precedes its deltas, so that each is complete when its turn comes.
-        let mut above = vec![0u32; entries.len() as usize];
+        let mut above = Leased::filled(&self.memory, 0u32, entries.len() as usize)?;
         for (base, entry) in self.by_offset.iter().rev() {
             above[*base as usize] += above[*entry as usize] + 1;
         }
@@ -91,14 +106,15 @@ impl Deltas {
         for (place, entry) in self.by_oid.iter().enumerate() {
             let oid = entries.oid_bytes(*entry);
             if oid != last {
-                self.base_oids.extend_from_slice(oid);
-                self.bases.push(BaseOid { end: 0, found: NOT_FOUND });
+                self.base_oids.extend_from_slice(oid)?;
+                self.bases.push(BaseOid { end: 0, found: NOT_FOUND })?;
                 last = oid;
             }
             if let Some(base) = self.bases.last_mut() {
                 base.end = place as u32 + 1;
             }
         }
+        Ok(())
     }
 
     /// The deltas that wait for `node`, which has this oid. Those that name it by its oid are told
@@ -151,17 +167,17 @@ impl Deltas {
     }
 
     /// Deltas whose bases are named by oid and were not found, in the order of the pack.
-    pub(super) fn unclaimed(&self) -> Vec<u32> {
+    pub(super) fn unclaimed(&self) -> Result<Leased<Vec<u32>>> {
         let mut start = 0;
-        let mut unclaimed = Vec::new();
-        for base in &self.bases {
+        let mut unclaimed = Leased::<Vec<_>>::new(&self.memory);
+        for base in self.bases.iter() {
             if base.found == NOT_FOUND {
-                unclaimed.extend_from_slice(&self.by_oid[start..base.end as usize]);
+                unclaimed.extend_from_slice(&self.by_oid[start..base.end as usize])?;
             }
             start = base.end as usize;
         }
         unclaimed.sort_unstable();
-        unclaimed
+        Ok(unclaimed)
     }
 
     fn position(&self, oid: &[u8]) -> Option<usize> {

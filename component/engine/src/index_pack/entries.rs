@@ -1,20 +1,30 @@
 //! What is kept for each entry of a pack that is taken in: 33 bytes, 45 with sha256.
 
+use std::rc::Rc;
+
 use gitwasi_wire::{ObjectFormat, Oid};
 
-use crate::Engine;
 use crate::object::Kind;
 use crate::storage::Storage;
+use crate::working_memory::{Leased, Share};
+use crate::{Engine, Result};
 
 /// The entries of a pack, in its order.
 #[derive(Debug)]
 pub(super) struct Entries {
     oid_len: usize,
     /// The object's own oid, and until that is known that of the base.
-    oids: Vec<u8>,
-    offsets: Vec<u64>,
-    crcs: Vec<u32>,
-    kinds: Vec<u8>,
+    oids: Leased<Vec<u8>>,
+    offsets: Leased<Vec<u64>>,
+    crcs: Leased<Vec<u32>>,
+    kinds: Leased<Vec<u8>>,
+    memory: Rc<Share>,
+}
+
+/// Bytes that are kept for an entry when all have arrived: its place in the order of oids and in
+/// [`super::NewObjects`] included.
+pub(super) const fn bytes_each(oid_len: usize) -> usize {
+    oid_len + 13 + 4 + oid_len + 1
 }
 
 /// An entry that is a delta and not resolved yet.
@@ -24,14 +34,20 @@ const DELTA: u8 = 0x40;
 const KIND: u8 = 0x07;
 
 impl Entries {
-    pub(super) fn new(format: ObjectFormat) -> Self {
+    pub(super) fn new(format: ObjectFormat, memory: &Rc<Share>) -> Self {
         Self {
             oid_len: format.oid_len(),
-            oids: Vec::new(),
-            offsets: Vec::new(),
-            crcs: Vec::new(),
-            kinds: Vec::new(),
+            oids: Leased::<Vec<_>>::new(memory),
+            offsets: Leased::<Vec<_>>::new(memory),
+            crcs: Leased::<Vec<_>>::new(memory),
+            kinds: Leased::<Vec<_>>::new(memory),
+            memory: Rc::clone(memory),
         }
+    }
+
+    /// The request's working memory.
+    pub(super) fn memory(&self) -> &Rc<Share> {
+        &self.memory
     }
 
     pub(super) fn len(&self) -> u32 {
@@ -39,21 +55,23 @@ impl Entries {
     }
 
     /// Adds a whole object.
-    pub(super) fn push(&mut self, offset: u64, crc: u32, kind: Kind, oid: &Oid) {
-        self.add(offset, crc, kind.pack_type(), oid.as_bytes());
+    pub(super) fn push(&mut self, offset: u64, crc: u32, kind: Kind, oid: &Oid) -> Result<()> {
+        self.add(offset, crc, kind.pack_type(), oid.as_bytes())
     }
 
     /// Adds a delta, with the oid of its base if that is how the base is named.
-    pub(super) fn push_delta(&mut self, offset: u64, crc: u32, base: Option<&Oid>) {
-        self.add(offset, crc, UNRESOLVED | DELTA, base.map_or(&[], |oid| oid.as_bytes()));
+    pub(super) fn push_delta(&mut self, offset: u64, crc: u32, base: Option<&Oid>) -> Result<()> {
+        self.add(offset, crc, UNRESOLVED | DELTA, base.map_or(&[], |oid| oid.as_bytes()))
     }
 
-    fn add(&mut self, offset: u64, crc: u32, kind: u8, oid: &[u8]) {
-        self.offsets.push(offset);
-        self.crcs.push(crc);
-        self.kinds.push(kind);
-        self.oids.extend_from_slice(oid);
+    fn add(&mut self, offset: u64, crc: u32, kind: u8, oid: &[u8]) -> Result<()> {
+        self.oids.reserve(self.oid_len)?;
+        self.offsets.push(offset)?;
+        self.crcs.push(crc)?;
+        self.kinds.push(kind)?;
+        self.oids.extend_from_slice(oid)?;
         self.oids.resize(self.offsets.len() * self.oid_len, 0);
+        Ok(())
     }
 
     /// Names a delta's object.
@@ -101,7 +119,7 @@ impl Entries {
     }
 
     /// The entries in the order of their oids; equal ones in that of the pack, as git has them.
-    pub(super) async fn by_oid<S: Storage>(&self, engine: &Engine<S>) -> Vec<u32> {
+    pub(super) async fn by_oid<S: Storage>(&self, engine: &Engine<S>) -> Result<Leased<Vec<u32>>> {
         // By the first byte, then each of these by itself: others may run in between.
         let mut starts = [0usize; 257];
         for entry in 0..self.len() {
@@ -110,7 +128,7 @@ impl Entries {
         for first in 0..256 {
             starts[first + 1] += starts[first];
         }
-        let mut order = vec![0; self.len() as usize];
+        let mut order = Leased::filled(&self.memory, 0, self.len() as usize)?;
         let mut ends = starts;
         for entry in 0..self.len() {
             let end = &mut ends[usize::from(self.oid_bytes(entry)[0])];
@@ -124,6 +142,6 @@ impl Entries {
             });
             engine.worked(same.len() as u64 / 4).await;
         }
-        order
+        Ok(order)
     }
 }

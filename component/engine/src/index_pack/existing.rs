@@ -1,12 +1,13 @@
 //! Whether the repository has an object already, asked for each object of a pack.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use gitwasi_wire::Oid;
 
 use crate::odb::{Location, Odb};
-use crate::storage::Storage;
+use crate::storage::{DirEntry, Storage, StorageError};
+use crate::working_memory::Lease;
 use crate::{Error, Result};
 
 /// Questions about one first byte after which its loose objects are listed.
@@ -18,6 +19,9 @@ const LIST_AFTER: u8 = 4;
 pub(super) struct Existing<'r, S: Storage> {
     odb: &'r Odb<S>,
     loose: RefCell<HashMap<(u32, u8), Loose>>,
+    /// For the names that are known.
+    lease: RefCell<Lease>,
+    names: Cell<usize>,
 }
 
 /// What is known of the loose objects of one first byte.
@@ -31,7 +35,8 @@ enum Loose {
 
 impl<'r, S: Storage> Existing<'r, S> {
     pub(super) fn new(odb: &'r Odb<S>) -> Self {
-        Self { odb, loose: RefCell::default() }
+        let lease = RefCell::new(Lease::new(&odb.memory));
+        Self { odb, loose: RefCell::default(), lease, names: Cell::new(0) }
     }
 
     /// Where the object is, if it is there.
@@ -66,15 +71,23 @@ impl<'r, S: Storage> Existing<'r, S> {
             return self.odb.is_loose(directory, oid).await;
         }
         let path = format!("{}/{first:02x}", self.odb.directories()[directory as usize]);
-        let names = match engine.storage.entries(&path, engine.limits.directory_entries).await {
+        let limit = engine.limits.directory_entries;
+        let each = size_of::<String>() + oid.as_bytes().len() * 2 + size_of::<DirEntry>();
+        let most = limit.min(self.lease.borrow().affordable(each).saturating_sub(self.names.get()));
+        let names = match engine.storage.entries(&path, most).await {
             Ok(entries) => {
                 let mut names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
                 names.sort_unstable();
                 names
             }
             Err(error) if error.is_absent() => Vec::new(),
+            Err(StorageError::TooMany) if most < limit => {
+                return Err(self.lease.borrow().refusal(limit * each));
+            }
             Err(error) => return Err(Error::Storage(error)),
         };
+        self.names.set(self.names.get() + names.len());
+        self.lease.borrow_mut().cover(self.names.get() * each)?;
         let hex = oid.to_string();
         let found = names.binary_search_by(|name| name.as_str().cmp(&hex[2..])).is_ok();
         self.loose.borrow_mut().insert((directory, first), Loose::Names(names));

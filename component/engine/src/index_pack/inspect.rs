@@ -12,7 +12,11 @@ use crate::fsck::{DotGit, Findings, Severities};
 use crate::object::{Commit, Kind, Tag};
 use crate::odb::{InflatePool, Location};
 use crate::storage::Storage;
+use crate::working_memory::Lease;
 use crate::{Engine, Error, Repository, Result, fsck};
+
+/// Bytes that a blob takes whose name matters.
+const NAMED: usize = 64;
 
 /// Looks at objects.
 pub(super) struct Inspector<'r, S: Storage, O> {
@@ -22,6 +26,7 @@ pub(super) struct Inspector<'r, S: Storage, O> {
     fsck: Option<&'r Severities>,
     /// Blobs that trees name `.gitmodules` or `.gitattributes`.
     named: BTreeSet<(DotGit, Oid)>,
+    lease: Lease,
 }
 
 impl<'r, S: Storage, O: Observer> Inspector<'r, S, O> {
@@ -31,7 +36,8 @@ impl<'r, S: Storage, O: Observer> Inspector<'r, S, O> {
         observer: &'r mut O,
     ) -> Self {
         let existing = Existing::new(repository.odb());
-        Self { repository, observer, existing, fsck, named: BTreeSet::new() }
+        let lease = Lease::new(&repository.memory);
+        Self { repository, observer, existing, fsck, named: BTreeSet::new(), lease }
     }
 
     pub(super) fn engine(&self) -> &'r Engine<S> {
@@ -50,6 +56,11 @@ impl<'r, S: Storage, O: Observer> Inspector<'r, S, O> {
     pub(super) async fn object(&mut self, kind: Kind, oid: &Oid, content: &[u8]) -> Result<()> {
         self.compare(kind, oid, content).await?;
         let Some(severities) = self.fsck.filter(|_| kind != Kind::Blob) else { return Ok(()) };
+        let mut lease = Lease::new(&self.repository.memory);
+        if kind == Kind::Tree {
+            // Names that may be taken for one another are noted, and those that matter.
+            lease.cover(2 * content.len())?;
+        }
         let findings = fsck::check(kind, oid, content, severities);
         if self.report(&findings).await? {
             return Err(Error::Malformed("fsck error in packed object".into()));
@@ -58,6 +69,7 @@ impl<'r, S: Storage, O: Observer> Inspector<'r, S, O> {
         if self.named.len() > self.engine().limits.dotgit_blobs {
             return Err(Error::LimitExceeded("dotgit_blobs"));
         }
+        self.lease.cover(self.named.len() * NAMED)?;
         // Findings that the configuration lets pass may still be more than anybody can read.
         let readable = match kind {
             Kind::Commit => Commit::parse(content, self.format()).is_ok(),
@@ -100,7 +112,7 @@ impl<'r, S: Storage, O: Observer> Inspector<'r, S, O> {
             return Err(collision(oid));
         }
         match odb.read_at(oid, location).await {
-            Ok(object) if *object.content == content => Ok(()),
+            Ok(object) if object.content.as_slice() == content => Ok(()),
             Ok(_) => Err(collision(oid)),
             Err(Error::Corrupt(_)) => {
                 Err(Error::Corrupt(format!("cannot read existing object {oid}")))

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::clock_cache::ClockCache;
+use crate::working_memory::{Lease, Share};
 
 /// What an entry inflates to, or what it comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,14 +19,16 @@ pub(super) enum Part {
 pub(super) struct Kept {
     cache: ClockCache<(u32, Part), Rc<Vec<u8>>>,
     room: usize,
+    /// For all of it. Where it cannot grow, the cache does not either.
+    lease: Lease,
 }
 
 /// What a cached value costs besides its bytes.
 const OVERHEAD: usize = 100;
 
 impl Kept {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { cache: ClockCache::new(limit), room: limit }
+    pub(super) fn new(limit: usize, memory: &Rc<Share>) -> Self {
+        Self { cache: ClockCache::new(limit), room: limit, lease: Lease::new(memory) }
     }
 
     /// Keeps content for as long as nothing has to be forgotten for it: while a pack arrives,
@@ -33,6 +36,10 @@ impl Kept {
     pub(super) fn add_if_room(&mut self, entry: u32, part: Part, content: Rc<Vec<u8>>) {
         let bytes = content.capacity() + OVERHEAD;
         if let Some(room) = self.room.checked_sub(bytes) {
+            if !self.lease.cover_cache(self.cache.bytes() + bytes) {
+                self.room = 0;
+                return;
+            }
             self.room = room;
             self.cache.insert((entry, part), content, bytes);
         }
@@ -41,6 +48,9 @@ impl Kept {
     /// Keeps content, and forgets other if need be.
     pub(super) fn add(&mut self, entry: u32, part: Part, content: &Rc<Vec<u8>>) {
         let bytes = content.capacity() + OVERHEAD;
+        if !self.lease.cover_cache((self.cache.bytes() + bytes).min(self.cache.limit())) {
+            self.cache.stop_growing();
+        }
         self.cache.insert((entry, part), Rc::clone(content), bytes);
     }
 

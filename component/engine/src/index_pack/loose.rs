@@ -6,6 +6,7 @@
 //! if a `git gc` is about to remove the old one.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use gitwasi_wire::Oid;
 
@@ -15,6 +16,7 @@ use crate::object::Kind;
 use crate::pack_writer::Deflater;
 use crate::quarantine::Quarantine;
 use crate::storage::{StorageWriter as _, WriteStorage};
+use crate::working_memory::{Leased, Share};
 use crate::{Engine, Result};
 
 /// What git deflates loose objects with.
@@ -28,7 +30,7 @@ const UNFLUSHED: usize = 64;
 pub(super) struct LooseWriter<'r, S: WriteStorage> {
     engine: &'r Engine<S>,
     quarantine: &'r Quarantine,
-    written: HashSet<Oid>,
+    written: Leased<HashSet<Oid>>,
     deflater: Deflater,
     unflushed: Vec<S::Writer>,
 }
@@ -43,9 +45,14 @@ struct Writing<W> {
 }
 
 impl<'r, S: WriteStorage> LooseWriter<'r, S> {
-    pub(super) fn new(engine: &'r Engine<S>, quarantine: &'r Quarantine) -> Self {
+    pub(super) fn new(
+        engine: &'r Engine<S>,
+        quarantine: &'r Quarantine,
+        memory: &Rc<Share>,
+    ) -> Self {
         let deflater = Deflater::with_level(LEVEL);
-        Self { engine, quarantine, written: HashSet::new(), deflater, unflushed: Vec::new() }
+        let written = Leased::<HashSet<_>>::new(memory);
+        Self { engine, quarantine, written, deflater, unflushed: Vec::new() }
     }
 
     /// Writes an object that is in memory.
@@ -92,7 +99,7 @@ impl<'r, S: WriteStorage> LooseWriter<'r, S> {
         oid: &Oid,
         size: u64,
     ) -> Result<Option<Writing<S::Writer>>> {
-        if !self.written.insert(*oid) {
+        if !self.written.insert(*oid)? {
             return Ok(None);
         }
         self.deflater.reset();

@@ -16,7 +16,7 @@ enum Content {
     /// It is no blob.
     Other,
     TooLarge,
-    Whole(std::rc::Rc<Vec<u8>>),
+    Whole(crate::working_memory::Content),
 }
 
 impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {

@@ -1,9 +1,13 @@
 //! Which objects a pack brought, at 21 bytes each.
 
+use std::rc::Rc;
+
 use gitwasi_wire::Oid;
 
 use super::entries::Entries;
+use crate::Result;
 use crate::object::Kind;
+use crate::working_memory::{Lease, Share};
 
 /// The objects of a pack, by their oids.
 #[derive(Debug, Clone, Default)]
@@ -11,22 +15,30 @@ pub struct NewObjects {
     /// Oids one after the other, sorted.
     oids: Vec<u8>,
     kinds: Vec<u8>,
+    _lease: Option<Rc<Lease>>,
 }
 
 impl NewObjects {
     /// Those of `entries`, which `order` has in the order of their oids.
-    pub(super) fn new(entries: &Entries, order: &[u32]) -> Self {
-        let mut objects = Self::default();
+    pub(super) fn new(entries: &Entries, order: &[u32], memory: &Rc<Share>) -> Result<Self> {
+        let mut lease = Lease::new(memory);
+        let (mut oids, mut kinds) = (Vec::new(), Vec::new());
+        if let Some(first) = order.first() {
+            let length = entries.oid_bytes(*first).len();
+            lease.cover(order.len() * (length + 1))?;
+            oids.reserve_exact(order.len() * length);
+            kinds.reserve_exact(order.len());
+        }
         let mut last: &[u8] = &[];
         for entry in order {
             let oid = entries.oid_bytes(*entry);
             if oid != last {
-                objects.oids.extend_from_slice(oid);
-                objects.kinds.push(entries.kind(*entry).map_or(0, Kind::pack_type));
+                oids.extend_from_slice(oid);
+                kinds.push(entries.kind(*entry).map_or(0, Kind::pack_type));
                 last = oid;
             }
         }
-        objects
+        Ok(Self { oids, kinds, _lease: Some(Rc::new(lease)) })
     }
 
     /// How many there are.

@@ -7,8 +7,6 @@
 //! going back to a base happens at most as often as the number of objects can be halved, as far
 //! as bases are named by offset.
 
-use std::rc::Rc;
-
 use gitwasi_wire::Oid;
 
 use super::blocks::{Blocks as _, Inflating, inflate};
@@ -27,6 +25,7 @@ use crate::object::Kind;
 use crate::odb::{apply_delta, delta_sizes};
 use crate::quarantine::Quarantine;
 use crate::storage::WriteStorage;
+use crate::working_memory::{Content, FREE, Lease};
 use crate::{Error, Result};
 
 /// How many objects as large as they may be deltas come to in any pack.
@@ -79,7 +78,7 @@ pub(super) struct Frame<S: WriteStorage> {
 pub(super) enum Held<S: WriteStorage> {
     /// To be found or computed again.
     Elsewhere,
-    Memory(Rc<Vec<u8>>),
+    Memory(Content),
     /// A blob that is too large to be held in memory.
     File(Spilled<S>),
 }
@@ -97,7 +96,7 @@ impl<S: WriteStorage> Held<S> {
 impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
     /// Resolves what can be without the repository's objects.
     pub(super) async fn resolve(&mut self) -> Result<()> {
-        self.deltas.sort(&self.entries);
+        self.deltas.sort(&self.entries)?;
         for entry in 0..self.arrived {
             let Some(kind) = self.entries.whole(entry) else { continue };
             let node = Node::Entry(entry);
@@ -167,6 +166,7 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
 
     async fn descend(&mut self, kind: Kind, root: Frame<S>) -> Result<()> {
         let mut stack = vec![root];
+        let mut lease = Lease::new(&self.inspector.repository.memory);
         while let Some(frame) = stack.last_mut() {
             let Some(entry) = self.deltas.next(&mut frame.waiting) else {
                 let held = std::mem::replace(&mut frame.held, Held::Elsewhere);
@@ -199,9 +199,13 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
                 && !frame.pinned
             {
                 if let Node::Entry(entry) = frame.node {
-                    self.kept.add(entry, Part::Object, content);
+                    self.kept.add(entry, Part::Object, content.bytes());
                 }
                 frame.held = Held::Elsewhere;
+            }
+            if pinned {
+                // All on the way stay in memory, which are too small to be leased one by one.
+                lease.cover(stack.len() * FREE)?;
             }
             let node = Node::Entry(entry);
             stack.push(Frame { node, oid, held, waiting, depth, pinned });
@@ -222,7 +226,7 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
         entry: u32,
         base: &Held<S>,
     ) -> Result<(Oid, Held<S>)> {
-        let mut delta = self.kept.find(entry, Part::Delta);
+        let mut delta = self.kept(entry, Part::Delta)?;
         if delta.is_none() && matches!(base, Held::Memory(_)) {
             let head = self.head(entry).await?;
             if !self.is_large(kind, head.size) {
@@ -251,13 +255,13 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
         Ok(oid)
     }
 
-    async fn apply(&mut self, entry: u32, base: &[u8], delta: &[u8]) -> Result<Rc<Vec<u8>>> {
+    async fn apply(&mut self, entry: u32, base: &[u8], delta: &[u8]) -> Result<Content> {
         let limit = self.inspector.engine().limits.object_size;
-        let content =
-            apply_delta(base, delta, limit).map_err(|error| self.not_applied(entry, error))?;
+        let content = apply_delta(base, delta, limit, &self.inspector.repository.memory);
+        let content = content.map_err(|error| self.not_applied(entry, error))?;
         self.inflated(content.len() as u64)?;
         self.inspector.engine().worked(content.len() as u64 / 256 + 1).await;
-        Ok(Rc::new(content))
+        Ok(content.into())
     }
 
     /// Why a delta could not be applied, as git says it.
@@ -281,7 +285,7 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
     }
 
     /// The content of an object that is stored whole or was resolved.
-    pub(super) async fn content(&mut self, mut node: Node, oid: &Oid) -> Result<Rc<Vec<u8>>> {
+    pub(super) async fn content(&mut self, mut node: Node, oid: &Oid) -> Result<Content> {
         let lost = || Error::corrupt("a base that was there before");
         let mut oid = *oid;
         let mut chain = Vec::new();
@@ -290,7 +294,7 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
                 Node::External => break self.inspector.repository.odb.read(&oid).await?.content,
                 Node::Entry(entry) => entry,
             };
-            if let Some(content) = self.kept.find(entry, Part::Object) {
+            if let Some(content) = self.kept(entry, Part::Object)? {
                 break content;
             }
             let head = self.head(entry).await?;
@@ -307,7 +311,7 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
             chain.push((entry, head));
         };
         while let Some((entry, head)) = chain.pop() {
-            let delta = match self.kept.find(entry, Part::Delta) {
+            let delta = match self.kept(entry, Part::Delta)? {
                 Some(delta) => delta,
                 None => self.inflate(entry, &head).await?,
             };
@@ -316,17 +320,23 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
         Ok(content)
     }
 
+    /// Content that is kept.
+    fn kept(&mut self, entry: u32, part: Part) -> Result<Option<Content>> {
+        let memory = &self.inspector.repository.memory;
+        self.kept.find(entry, part).map(|bytes| Content::shared(memory, bytes)).transpose()
+    }
+
     pub(super) async fn head(&self, entry: u32) -> Result<Head> {
         let oid_len = self.inspector.format().oid_len();
         self.spool.head(self.entries.offset(entry), oid_len).await
     }
 
-    async fn inflate(&self, entry: u32, head: &Head) -> Result<Rc<Vec<u8>>> {
+    async fn inflate(&self, entry: u32, head: &Head) -> Result<Content> {
         let limit = self.inspector.engine().limits.object_size;
         let offset = self.entries.offset(entry) + head.length as u64;
-        let content =
-            inflate(&*self.spool, self.inspector.pool(), offset, head.size, limit).await?;
+        let (pool, memory) = (self.inspector.pool(), &self.inspector.repository.memory);
+        let content = inflate(&*self.spool, pool, offset, head.size, limit, memory).await?;
         self.inspector.engine().worked(head.size / 256 + 1).await;
-        Ok(Rc::new(content))
+        Ok(content.into())
     }
 }

@@ -13,6 +13,7 @@ use super::stored::Stored;
 use crate::object::Kind;
 use crate::odb::{EntryKind, Location, Pack};
 use crate::storage::WriteStorage;
+use crate::working_memory::Content;
 use crate::{Error, Result};
 
 impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
@@ -89,7 +90,10 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
         applied.map_err(|error| self.not_applied(entry, error))?;
         let oid = out.hasher.finish()?;
         let held = match (out.memory, out.file) {
-            (Some(content), _) => Held::Memory(content.into()),
+            (Some(content), _) => {
+                let memory = &self.inspector.repository.memory;
+                Held::Memory(Content::shared(memory, content.into())?)
+            }
             (None, Some(file)) => Held::File(file.finish().await?),
             (None, None) => Held::Elsewhere,
         };

@@ -9,7 +9,7 @@ use gitwasi_wire::Oid;
 
 use super::blocks::PIECE;
 use super::deltas::Deltas;
-use super::entries::Entries;
+use super::entries::{self, Entries};
 use super::entry::{self, Base, Head};
 use super::input::Input;
 use super::inspect::Inspector;
@@ -20,7 +20,8 @@ use super::{Observer, PackSource, Progress, Stage};
 use crate::object::Kind;
 use crate::odb::{HEADER_LEN, InflatePool};
 use crate::storage::WriteStorage;
-use crate::{Error, Result};
+use crate::working_memory::Leased;
+use crate::{Error, Repository, Result};
 
 /// Blobs of at most this many bytes are inflated whole and hashed in one go.
 const SMALL_BLOB: u64 = 512 << 10;
@@ -33,7 +34,7 @@ pub(super) struct Unpacked {
     pub(super) deltas: Deltas,
     pub(super) kept: Kept,
     /// Blobs that the repository has, too large to be compared while they arrive.
-    pub(super) to_compare: Vec<u32>,
+    pub(super) to_compare: Leased<Vec<u32>>,
     /// The pack's trailer.
     pub(super) checksum: Vec<u8>,
     pub(super) bytes: u64,
@@ -44,7 +45,7 @@ struct Unpacker<'a, 'r, S: WriteStorage, P, O> {
     spool: &'a mut Spool<'r, S>,
     inspector: &'a mut Inspector<'r, S, O>,
     out: Unpacked,
-    scratch: Vec<u8>,
+    scratch: Leased<Vec<u8>>,
     inflated: u64,
 }
 
@@ -52,7 +53,7 @@ struct Unpacker<'a, 'r, S: WriteStorage, P, O> {
 pub(super) async fn head<S: WriteStorage, P: PackSource>(
     input: &mut Input<'_, P>,
     spool: &mut Spool<'_, S>,
-    limit: usize,
+    repository: &Repository<S>,
 ) -> Result<u32> {
     let head = loop {
         match input.available().first_chunk::<{ HEADER_LEN as usize }>() {
@@ -69,9 +70,12 @@ pub(super) async fn head<S: WriteStorage, P: PackSource>(
         return Err(Error::Malformed(format!("pack version {version} unsupported")));
     }
     let count = u32::from_be_bytes([n0, n1, n2, n3]);
-    if count as usize > limit {
+    if count as usize > repository.engine.limits.received_objects {
         return Err(Error::LimitExceeded("received_objects"));
     }
+    // What would be refused in the end is refused before it is sent.
+    let each = entries::bytes_each(repository.object_format().oid_len());
+    repository.memory.check((count as usize).saturating_mul(each))?;
     input.use_up(head.len())?;
     Ok(count)
 }
@@ -85,16 +89,18 @@ pub(super) async fn unpack<'r, S: WriteStorage, P: PackSource, O: Observer>(
     stage: Stage,
 ) -> Result<Unpacked> {
     let format = inspector.format();
-    let kept = Kept::new(inspector.engine().limits.resolve_cache);
+    let memory = &inspector.repository.memory;
+    let kept = Kept::new(inspector.engine().limits.resolve_cache, memory);
     let out = Unpacked {
-        entries: Entries::new(format),
-        deltas: Deltas::default(),
+        entries: Entries::new(format, memory),
+        deltas: Deltas::new(memory),
         kept,
-        to_compare: Vec::new(),
+        to_compare: Leased::<Vec<_>>::new(memory),
         checksum: Vec::new(),
         bytes: 0,
     };
-    let mut unpacker = Unpacker { input, spool, inspector, out, scratch: Vec::new(), inflated: 0 };
+    let scratch = Leased::<Vec<_>>::new(memory);
+    let mut unpacker = Unpacker { input, spool, inspector, out, scratch, inflated: 0 };
     for done in 0..count {
         unpacker.entry().await?;
         let bytes = unpacker.input.used();
@@ -145,8 +151,7 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         let oid = oid_of(self.inspector.format(), kind, &content)?;
         self.inspector.object(kind, &oid, &content).await?;
         self.keep(Part::Object, content);
-        self.out.entries.push(offset, crc.sum(), kind, &oid);
-        Ok(())
+        self.out.entries.push(offset, crc.sum(), kind, &oid)
     }
 
     async fn delta(&mut self, offset: u64, head: &Head, crc: &mut flate2::Crc) -> Result<()> {
@@ -159,19 +164,18 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         let entry = self.out.entries.len();
         let base = match &head.base {
             Base::Oid(oid) => {
-                self.out.deltas.add_by_oid(entry);
+                self.out.deltas.add_by_oid(entry)?;
                 Some(oid)
             }
             Base::Offset(base) => {
                 // A base that begins nowhere leaves the delta unresolved, as in git.
                 let base = self.out.entries.at_offset(*base);
-                self.out.deltas.add_by_offset(base, entry);
+                self.out.deltas.add_by_offset(base, entry)?;
                 None
             }
             Base::None(_) => None,
         };
-        self.out.entries.push_delta(offset, crc.sum(), base);
-        Ok(())
+        self.out.entries.push_delta(offset, crc.sum(), base)
     }
 
     /// A blob that is never in memory as a whole.
@@ -181,7 +185,7 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         let mut size = 0;
         loop {
             self.scratch.clear();
-            self.scratch.reserve(PIECE);
+            self.scratch.reserve(PIECE)?;
             let ended = self.step(offset, head.size - size, &mut inflater, crc).await?;
             hasher.update(&self.scratch);
             size += self.scratch.len() as u64;
@@ -195,10 +199,9 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         }
         let oid = hasher.finish()?;
         if self.inspector.large_blob(&oid, size).await? {
-            self.out.to_compare.push(self.out.entries.len());
+            self.out.to_compare.push(self.out.entries.len())?;
         }
-        self.out.entries.push(offset, crc.sum(), Kind::Blob, &oid);
-        Ok(())
+        self.out.entries.push(offset, crc.sum(), Kind::Blob, &oid)
     }
 
     /// Sees to it that what follows inflates to `size` bytes.
@@ -207,7 +210,7 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         let mut left = size;
         loop {
             self.scratch.clear();
-            self.scratch.reserve(PIECE);
+            self.scratch.reserve(PIECE)?;
             let ended = self.step(offset, left, &mut inflater, crc).await?;
             left -= self.scratch.len() as u64;
             if ended {
@@ -219,17 +222,23 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
     }
 
     /// Inflates what follows, which shall have exactly `size` bytes.
-    async fn inflate(&mut self, offset: u64, size: u64, crc: &mut flate2::Crc) -> Result<Vec<u8>> {
+    async fn inflate(
+        &mut self,
+        offset: u64,
+        size: u64,
+        crc: &mut flate2::Crc,
+    ) -> Result<Leased<Vec<u8>>> {
         if size > self.inspector.engine().limits.object_size {
             return Err(Error::LimitExceeded("object_size"));
         }
         let mut inflater = self.inspector.pool().take();
-        self.scratch = Vec::new();
+        let memory = &self.inspector.repository.memory;
+        self.scratch = Leased::<Vec<_>>::new(memory);
         loop {
             if self.scratch.len() == self.scratch.capacity() {
                 // One byte more than it should have, to notice that it has.
                 let more = (size + 1 - self.scratch.len() as u64).min(MAX_RESERVE);
-                self.scratch.reserve_exact(more as usize);
+                self.scratch.reserve_exact(more as usize)?;
             }
             let left = size - self.scratch.len() as u64;
             let ended = self.step(offset, left, &mut inflater, crc).await?;
@@ -239,7 +248,7 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         }
         self.inspector.pool().put_back(inflater);
         if self.scratch.len() as u64 == size {
-            Ok(std::mem::take(&mut self.scratch))
+            Ok(std::mem::replace(&mut self.scratch, Leased::<Vec<_>>::new(memory)))
         } else {
             Err(bad_object(offset, "inflate returned 1"))
         }
@@ -277,8 +286,9 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
         Ok(progress.ended)
     }
 
-    fn keep(&mut self, part: Part, content: Vec<u8>) {
-        self.out.kept.add_if_room(self.out.entries.len(), part, Rc::new(content));
+    fn keep(&mut self, part: Part, content: Leased<Vec<u8>>) {
+        let content = Rc::new(content.into_parts().0);
+        self.out.kept.add_if_room(self.out.entries.len(), part, content);
     }
 }
 

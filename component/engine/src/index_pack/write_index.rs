@@ -2,11 +2,14 @@
 //!
 //! Spec: gitformat-pack(5), "Version 2 pack-*.idx files", "pack-*.rev files have the format"
 
+use std::rc::Rc;
+
 use gitwasi_wire::ObjectFormat;
 
 use super::entries::Entries;
 use crate::pack_writer::Hasher;
 use crate::storage::{StorageWriter as _, WriteStorage};
+use crate::working_memory::{Leased, Share};
 use crate::{Engine, Result};
 
 /// The first offset that needs 8 bytes.
@@ -46,18 +49,18 @@ pub(super) async fn idx<S: WriteStorage>(
     for entry in order {
         out.put(&entries.crc(*entry).to_be_bytes()).await?;
     }
-    let mut large = Vec::new();
+    let mut large = Leased::<Vec<_>>::new(entries.memory());
     for entry in order {
         let offset = entries.offset(*entry);
         let short = if offset < LARGE {
             offset as u32
         } else {
-            large.push(offset);
+            large.push(offset)?;
             LARGE as u32 | (large.len() - 1) as u32
         };
         out.put(&short.to_be_bytes()).await?;
     }
-    for offset in large {
+    for offset in large.iter() {
         out.put(&offset.to_be_bytes()).await?;
     }
     out.put(checksum).await?;
@@ -71,6 +74,7 @@ pub(super) async fn rev<S: WriteStorage>(
     format: ObjectFormat,
     order: &[u32],
     checksum: &[u8],
+    memory: &Rc<Share>,
 ) -> Result<()> {
     let mut out = Hashed::create(engine, path, format).await?;
     out.put(b"RIDX\0\0\0\x01").await?;
@@ -79,11 +83,11 @@ pub(super) async fn rev<S: WriteStorage>(
         ObjectFormat::Sha256 => 2,
     };
     out.put(&function.to_be_bytes()).await?;
-    let mut positions = vec![0u32; order.len()];
+    let mut positions = Leased::filled(memory, 0u32, order.len())?;
     for (position, entry) in order.iter().enumerate() {
         positions[*entry as usize] = position as u32;
     }
-    for position in positions {
+    for position in positions.iter() {
         out.put(&position.to_be_bytes()).await?;
     }
     out.put(checksum).await?;
@@ -138,14 +142,15 @@ mod tests {
     fn offsets_of_more_than_31_bits_have_a_table_of_their_own() {
         let dir = tempfile::tempdir().expect("a directory");
         let engine = Engine::new(NativeStorage::new(dir.path()), Limits::default());
-        let mut entries = Entries::new(ObjectFormat::Sha1);
+        let memory = Share::new(&engine.working_memory);
+        let mut entries = Entries::new(ObjectFormat::Sha1, &memory);
         for (offset, first) in [(12, 9), (0x7fff_ffff, 3), (0x8000_0000, 7), (0x1_0000_0002, 3)] {
             let mut oid = [offset as u8; 20];
             oid[0] = first;
-            entries.push(offset, offset as u32 ^ 1, Kind::Blob, &Oid::Sha1(oid));
+            entries.push(offset, offset as u32 ^ 1, Kind::Blob, &Oid::Sha1(oid)).expect("room");
         }
-        let order = block_on(entries.by_oid(&engine));
-        assert_eq!(order, [3, 1, 2, 0]);
+        let order = block_on(entries.by_oid(&engine)).expect("room");
+        assert_eq!(*order, [3, 1, 2, 0]);
         block_on(idx(&engine, "x.idx", ObjectFormat::Sha1, &entries, &order, &[5; 20]))
             .expect("written");
         let idx = std::fs::read(dir.path().join("x.idx")).expect("a file");
@@ -163,7 +168,8 @@ mod tests {
         assert_eq!(idx[offsets + 32..][..20], [5; 20]);
         assert_eq!(idx.len(), offsets + 32 + 40);
 
-        block_on(rev(&engine, "x.rev", ObjectFormat::Sha256, &order, &[6; 32])).expect("written");
+        block_on(rev(&engine, "x.rev", ObjectFormat::Sha256, &order, &[6; 32], &memory))
+            .expect("written");
         let rev = std::fs::read(dir.path().join("x.rev")).expect("a file");
         assert_eq!(rev[..12], *b"RIDX\0\0\0\x01\0\0\0\x02");
         assert_eq!(rev[12..28], [3u32, 1, 2, 0].map(u32::to_be_bytes).concat());

@@ -2,10 +2,11 @@
 
 use gitwasi_wire::{ObjectFormat, Oid};
 
+use crate::working_memory::Lease;
 use crate::{Error, Result};
 
 /// What of a commit decides a walk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Commit {
     /// The root tree.
     pub tree_id: Oid,
@@ -13,9 +14,20 @@ pub struct Commit {
     pub parents: Vec<Oid>,
     /// The committer's date in seconds since 1970-01-01T00:00:00Z; 0 when it cannot be read.
     pub date: u64,
+    /// For parents that are many.
+    _lease: Option<Lease>,
 }
 
 impl Commit {
+    pub(crate) fn new(tree_id: Oid, parents: Vec<Oid>, date: u64) -> Self {
+        Self { tree_id, parents, date, _lease: None }
+    }
+
+    /// The same commit, with the lease for its parents.
+    pub(crate) fn with(self, lease: Lease) -> Self {
+        Self { _lease: Some(lease), ..self }
+    }
+
     /// Parses a commit's content.
     ///
     /// # Errors
@@ -32,7 +44,7 @@ impl Commit {
         if rest.starts_with(b"parent ") {
             return Err(bad());
         }
-        Ok(Self { tree_id, parents, date: date(rest) })
+        Ok(Self::new(tree_id, parents, date(rest)))
     }
 }
 

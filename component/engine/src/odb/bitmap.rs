@@ -18,6 +18,7 @@ use super::Odb;
 use super::idx::read_oid;
 use crate::object::Kind;
 use crate::storage::{CachedFile, Storage};
+use crate::working_memory::Leased;
 use crate::{Error, Result};
 use table::Table;
 
@@ -61,7 +62,7 @@ impl<S: Storage> Bitmaps<S> {
             offset = ewah::skip(&file, offset).await?;
         }
         let table = if flags & LOOKUP_TABLE == 0 {
-            Table::list(&odb.engine, &file, offset, count).await?
+            Table::list(odb, &file, offset, count).await?
         } else {
             let cache = if flags & HASH_CACHE == 0 { 0 } else { 4 * u64::from(bits) };
             let end = file.size().checked_sub(odb.format.oid_len() as u64 + cache);
@@ -73,13 +74,13 @@ impl<S: Storage> Bitmaps<S> {
     /// Adds to `bits` what the commit at an index position reaches; false if it has no bitmap.
     pub(crate) async fn add(&self, odb: &Odb<S>, pos: u32, bits: &mut [u64]) -> Result<bool> {
         let Some(mut number) = self.table.find(&self.file, pos).await? else { return Ok(false) };
-        let mut reached = vec![0; bits.len()];
+        let mut reached = Leased::filled(&odb.memory, 0, bits.len())?;
         for _ in 0..self.table.count() {
             let entry = self.table.entry(&self.file, number).await?;
             ewah::xor(&self.file, entry.bitmap, self.bits, &mut reached).await?;
             odb.engine.worked(bits.len() as u64 / 256 + 1).await;
             let Some(base) = entry.base else {
-                for (bits, reached) in bits.iter_mut().zip(reached) {
+                for (bits, reached) in bits.iter_mut().zip(&*reached) {
                     *bits |= reached;
                 }
                 return Ok(true);
@@ -90,19 +91,19 @@ impl<S: Storage> Bitmaps<S> {
     }
 
     /// Removes all objects of a kind from `bits`.
-    pub(crate) async fn remove(&self, kind: Kind, bits: &mut [u64]) -> Result<()> {
-        let mut removed = vec![0; bits.len()];
+    pub(crate) async fn remove(&self, odb: &Odb<S>, kind: Kind, bits: &mut [u64]) -> Result<()> {
+        let mut removed = Leased::filled(&odb.memory, 0, bits.len())?;
         let offset = self.types[usize::from(kind.pack_type()) - 1];
         ewah::xor(&self.file, offset, self.bits, &mut removed).await?;
-        for (bits, removed) in bits.iter_mut().zip(removed) {
+        for (bits, removed) in bits.iter_mut().zip(&*removed) {
             *bits &= !removed;
         }
         Ok(())
     }
 
     /// No bit of all.
-    pub(crate) fn none(&self) -> Vec<u64> {
-        vec![0; self.bits.div_ceil(64) as usize]
+    pub(crate) fn none(&self, odb: &Odb<S>) -> Result<Leased<Vec<u64>>> {
+        Leased::filled(&odb.memory, 0, self.bits.div_ceil(64) as usize)
     }
 
     /// Number of objects.

@@ -139,7 +139,7 @@ impl<S: Storage> CommitGraph<S> {
         } else if second != NO_PARENT {
             parents.push(self.oid_at(second).await?);
         }
-        Ok(Commit { tree_id, parents, date: u64::from(high & 3) << 32 | u64::from(low) })
+        Ok(Commit::new(tree_id, parents, u64::from(high & 3) << 32 | u64::from(low)))
     }
 
     /// The generation of the commit at a position: less than that of every commit that reaches

@@ -2,6 +2,9 @@
 //!
 //! Spec: gitformat-pack(5), "Deltified representation"
 
+use std::rc::Rc;
+
+use crate::working_memory::{Leased, Share};
 use crate::{Error, Result};
 
 /// Bytes set aside for a result before any instruction was read, whatever the delta claims.
@@ -26,7 +29,12 @@ pub(crate) fn sizes(delta: &[u8]) -> Option<Sizes<'_>> {
 /// # Errors
 /// [`Error::Corrupt`] unless every instruction lies within the base and the result has exactly
 /// the size it claims; [`Error::LimitExceeded`] for a result of more than `limit` bytes.
-pub(crate) fn apply(base: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>> {
+pub(crate) fn apply(
+    base: &[u8],
+    delta: &[u8],
+    limit: u64,
+    memory: &Rc<Share>,
+) -> Result<Leased<Vec<u8>>> {
     let bad = || Error::corrupt("a delta");
     let sizes = sizes(delta).ok_or_else(bad)?;
     if sizes.base != base.len() as u64 {
@@ -36,7 +44,8 @@ pub(crate) fn apply(base: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>> {
         return Err(Error::LimitExceeded("object_size"));
     }
     let result = usize::try_from(sizes.result).map_err(|_| Error::LimitExceeded("object_size"))?;
-    let mut out = Vec::with_capacity(result.min(MAX_RESERVE));
+    let mut out = Leased::<Vec<u8>>::new(memory);
+    out.reserve_exact(result.min(MAX_RESERVE))?;
     let mut rest = sizes.instructions;
     while let Some((code, after)) = rest.split_first() {
         let source = if code & 0x80 != 0 {
@@ -53,7 +62,7 @@ pub(crate) fn apply(base: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>> {
         if source.len() > result - out.len() {
             return Err(bad());
         }
-        out.extend_from_slice(source);
+        out.extend_from_slice(source)?;
     }
     if out.len() == result { Ok(out) } else { Err(bad()) }
 }
@@ -94,19 +103,26 @@ fn size(mut bytes: &[u8]) -> Option<(u64, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::working_memory::WorkingMemory;
+
+    fn memory() -> Rc<Share> {
+        Share::new(&WorkingMemory::new(1 << 20))
+    }
 
     #[test]
     fn copies_and_literals_make_the_result() {
         // Base of 5, result of 7: copy 3 from 1, insert "xy", copy 2 from 0.
         let delta = [5, 7, 0x91, 1, 3, 2, b'x', b'y', 0x90, 2];
-        assert_eq!(apply(b"abcde", &delta, 100).expect("a result"), b"bcdxyab");
+        let result = apply(b"abcde", &delta, 100, &memory()).expect("a result");
+        assert_eq!(*result, b"bcdxyab");
     }
 
     #[test]
     fn a_copy_without_length_is_64_kib() {
         let base = vec![1; 0x10000];
         let delta = [0x80, 0x80, 4, 0x80, 0x80, 4, 0x80];
-        assert_eq!(apply(&base, &delta, 1 << 20).expect("a result").len(), 0x10000);
+        let result = apply(&base, &delta, 1 << 20, &memory());
+        assert_eq!(result.expect("a result").len(), 0x10000);
     }
 
     #[test]
@@ -122,9 +138,10 @@ mod tests {
             &[0xff; 12],
             &[5, 0x91],
         ] {
-            assert!(apply(b"abcde", delta, 100).is_err(), "{delta:?}");
+            assert!(apply(b"abcde", delta, 100, &memory()).is_err(), "{delta:?}");
         }
         let four_gib = [5, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x90, 1];
-        assert!(matches!(apply(b"abcde", &four_gib, 1 << 26), Err(Error::LimitExceeded(_))));
+        let refused = apply(b"abcde", &four_gib, 1 << 26, &memory());
+        assert!(matches!(refused, Err(Error::LimitExceeded(_))));
     }
 }

@@ -1,10 +1,12 @@
 //! zlib streams out of files.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::storage::{CachedFile, Storage};
+use crate::working_memory::{Leased, Share};
 use crate::{Error, Result};
 
 /// Bytes a result grows by, however large it claims to become.
@@ -70,17 +72,18 @@ impl InflatePool {
         mut offset: u64,
         size: u64,
         limit: u64,
-    ) -> Result<Vec<u8>> {
+        memory: &Rc<Share>,
+    ) -> Result<Leased<Vec<u8>>> {
         if size > limit {
             return Err(Error::LimitExceeded("object_size"));
         }
-        let mut out = Vec::new();
+        let mut out = Leased::<Vec<u8>>::new(memory);
         let mut inflater = self.take();
         loop {
             let (block, within) = file.block_at(offset).await?;
             if out.len() == out.capacity() {
                 // One byte more than it should have, to notice that it has.
-                out.reserve_exact((size + 1 - out.len() as u64).min(MAX_RESERVE) as usize);
+                out.reserve_exact((size + 1 - out.len() as u64).min(MAX_RESERVE) as usize)?;
             }
             let progress = Self::step(&mut inflater, &block[within..], &mut out)?;
             offset += progress.consumed as u64;

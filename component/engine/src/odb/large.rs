@@ -16,6 +16,7 @@ use super::pack::{EntryKind, Pack};
 use crate::clock_cache::ClockCache;
 use crate::object::Kind;
 use crate::storage::{CachedFile, Storage};
+use crate::working_memory::{Lease, Leased};
 use crate::{Error, Result};
 
 /// Bytes of one block of the object that all build on.
@@ -76,10 +77,11 @@ impl<S: Storage> Odb<S> {
             if deltas.len() == limits.delta_depth {
                 return Err(Error::LimitExceeded("delta_depth"));
             }
-            let bytes = self.inflaters.inflate(data, entry.data_offset, entry.size, left).await?;
+            let bytes = self.inflate(data, &entry, left).await?;
             left -= entry.size;
             self.engine.worked(entry.size / 256 + 1).await;
-            deltas.push(HeldDelta::new(bytes).ok_or_else(|| Error::corrupt("a delta"))?);
+            let places = Leased::<Vec<_>>::new(&self.memory);
+            deltas.push(HeldDelta::new(bytes, places)?.ok_or_else(|| Error::corrupt("a delta"))?);
             offset = self.base_offset(pack, entry.kind).await?;
         };
         deltas.reverse();
@@ -103,6 +105,7 @@ impl<S: Storage> Odb<S> {
             next_input: entry.data_offset,
             next_block: 0,
             blocks: ClockCache::new(limits.delta_window),
+            lease: Lease::new(&self.memory),
             rewinds: limits.delta_rewinds,
         };
         let parts = vec![Part { deltas: deltas.len(), offset: 0, length: size }];
@@ -176,11 +179,11 @@ impl<S: Storage> LargeReader<'_, S> {
 /// A delta whose instructions were checked.
 #[derive(Debug)]
 struct HeldDelta {
-    bytes: Vec<u8>,
+    bytes: Leased<Vec<u8>>,
     base: u64,
     result: u64,
     /// Offsets in the result and where the instructions for them begin, in order.
-    places: Vec<(u64, usize)>,
+    places: Leased<Vec<(u64, usize)>>,
 }
 
 /// What makes a part of a result.
@@ -201,25 +204,28 @@ impl Made<'_> {
 impl HeldDelta {
     /// `None` unless every instruction lies within the base and the result has the size it
     /// should have.
-    fn new(bytes: Vec<u8>) -> Option<Self> {
-        let sizes = delta::sizes(&bytes)?;
+    fn new(bytes: Leased<Vec<u8>>, mut places: Leased<Vec<(u64, usize)>>) -> Result<Option<Self>> {
+        let Some(sizes) = delta::sizes(&bytes) else { return Ok(None) };
         let (base, result) = (sizes.base, sizes.result);
         let mut at = bytes.len() - sizes.instructions.len();
-        let (mut offset, mut places, mut number) = (0u64, Vec::new(), 0usize);
+        let (mut offset, mut number) = (0u64, 0usize);
         while at < bytes.len() {
             if number.is_multiple_of(STRIDE) {
-                places.push((offset, at));
+                places.push((offset, at))?;
             }
-            let (made, next) = instruction(&bytes, at)?;
+            let Some((made, next)) = instruction(&bytes, at) else { return Ok(None) };
             if let Made::Copy { offset, length } = made
                 && offset + length > base
             {
-                return None;
+                return Ok(None);
             }
-            offset = offset.checked_add(made.length()).filter(|offset| *offset <= result)?;
+            offset = match offset.checked_add(made.length()) {
+                Some(offset) if offset <= result => offset,
+                _ => return Ok(None),
+            };
             (at, number) = (next, number + 1);
         }
-        (offset == result).then_some(Self { bytes, base, result, places })
+        Ok((offset == result).then_some(Self { bytes, base, result, places }))
     }
 
     /// What makes the result from `offset` on.
@@ -267,6 +273,8 @@ struct BaseReader<'a, S: Storage> {
     next_input: u64,
     next_block: u64,
     blocks: ClockCache<u64, Rc<Vec<u8>>>,
+    /// For the blocks. Where it cannot grow, the window does not either.
+    lease: Lease,
     /// How often it may begin again.
     rewinds: u64,
 }
@@ -286,6 +294,10 @@ impl<S: Storage> BaseReader<'_, S> {
         }
         loop {
             let block = Rc::new(self.inflate().await?);
+            let bytes = (self.blocks.bytes() + block.len()).min(self.blocks.limit());
+            if !self.lease.cover_cache(bytes) {
+                self.blocks.stop_growing();
+            }
             self.blocks.insert(self.next_block, Rc::clone(&block), block.len());
             self.next_block += 1;
             if self.next_block > number {
@@ -318,6 +330,13 @@ fn bad() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::working_memory::{Share, WorkingMemory};
+
+    fn held(delta: Vec<u8>) -> Option<HeldDelta> {
+        let memory = Share::new(&WorkingMemory::new(1 << 20));
+        let delta = Leased::held(&memory, delta).expect("room");
+        HeldDelta::new(delta, Leased::<Vec<_>>::new(&memory)).expect("room")
+    }
 
     #[test]
     fn every_part_of_a_result_is_found() {
@@ -326,7 +345,7 @@ mod tests {
         for number in 0..100u8 {
             bytes.extend([0x91, number, 2, 1, number]);
         }
-        let delta = HeldDelta::new(bytes).expect("a delta");
+        let delta = held(bytes).expect("a delta");
         for offset in 0..300 {
             match delta.at(offset).expect("a part") {
                 Made::Literal(bytes) => {
@@ -351,8 +370,8 @@ mod tests {
             &[0xff; 12],
             &[5, 0x91],
         ] {
-            assert!(HeldDelta::new(delta.to_vec()).is_none(), "{delta:?}");
+            assert!(held(delta.to_vec()).is_none(), "{delta:?}");
         }
-        assert!(HeldDelta::new(vec![5, 0]).is_some_and(|delta| delta.at(0).is_none()));
+        assert!(held(vec![5, 0]).is_some_and(|delta| delta.at(0).is_none()));
     }
 }

@@ -10,6 +10,7 @@ use gitwasi_wire::Oid;
 use super::InflatePool;
 use crate::object::Kind;
 use crate::storage::{BLOCK_SIZE, Storage, StorageFile};
+use crate::working_memory::{Leased, Share};
 use crate::{Engine, Error, Result};
 
 /// Bytes within which git too expects the header to end.
@@ -116,21 +117,24 @@ impl<S: Storage> LooseReader<S> {
     }
 
     /// The whole content.
-    pub(crate) async fn read_all(mut self, limit: u64) -> Result<Vec<u8>> {
+    pub(crate) async fn read_all(
+        mut self,
+        limit: u64,
+        memory: &Rc<Share>,
+    ) -> Result<Leased<Vec<u8>>> {
         if self.size > limit {
             return Err(Error::LimitExceeded("object_size"));
         }
-        let mut content = Vec::new();
+        let mut content = Leased::<Vec<u8>>::new(memory);
         loop {
             let piece = self.next().await?;
             if piece.is_empty() {
                 return Ok(content);
             }
-            if content.is_empty() {
-                content = piece;
-            } else {
-                content.extend_from_slice(&piece);
+            if content.is_empty() && self.left == 0 {
+                return Leased::held(memory, piece);
             }
+            content.extend_from_slice(&piece)?;
         }
     }
 

@@ -1,13 +1,12 @@
 //! Reading objects whole: inflating, and resolving deltas.
 
-use std::rc::Rc;
-
 use gitwasi_wire::Oid;
 
-use super::pack::{EntryKind, Pack};
+use super::pack::{Entry, EntryKind, Pack};
 use super::{Location, Odb, delta};
 use crate::object::Kind;
-use crate::storage::Storage;
+use crate::storage::{CachedFile, Storage};
+use crate::working_memory::{Content, Leased};
 use crate::{Error, Result};
 
 /// Bytes that the two sizes of a delta have at most.
@@ -19,7 +18,7 @@ pub struct Object {
     /// What it is.
     pub kind: Kind,
     /// Its content, without a header.
-    pub content: Rc<Vec<u8>>,
+    pub content: Content,
 }
 
 impl<S: Storage> Odb<S> {
@@ -46,8 +45,8 @@ impl<S: Storage> Odb<S> {
                     reader => reader?,
                 };
                 let kind = reader.kind();
-                let content = reader.read_all(self.engine.limits.object_size).await?;
-                Ok(Object { kind, content: Rc::new(content) })
+                let content = reader.read_all(self.engine.limits.object_size, &self.memory).await?;
+                Ok(Object { kind, content: content.into() })
             }
         }
     }
@@ -74,8 +73,9 @@ impl<S: Storage> Odb<S> {
         let Some(base) = self.base_in_pack(pack, pos).await? else { return Ok(None) };
         let data = self.pack(pack).data(self).await?.id();
         let Some((kind, content)) = self.engine.bases.find(data, base) else { return Ok(None) };
-        let pos = self.position(pack, base).await?;
-        Ok(pos.map(|pos| (pos, Object { kind, content })))
+        let Some(pos) = self.position(pack, base).await? else { return Ok(None) };
+        let content = Content::shared(&self.memory, content)?;
+        Ok(Some((pos, Object { kind, content })))
     }
 
     /// The position of the object that this one is stored as a delta to, in the same pack.
@@ -154,30 +154,38 @@ impl<S: Storage> Odb<S> {
         let data = pack.data(self).await?;
         let mut chain = Vec::new();
         let (kind, mut content) = loop {
-            if let Some(hit) = bases.find(data.id(), offset) {
-                break hit;
+            if let Some((kind, content)) = bases.find(data.id(), offset) {
+                break (kind, Content::shared(&self.memory, content)?);
             }
             let entry = pack.entry(self, offset).await?;
             if let EntryKind::Whole(kind) = entry.kind {
-                let content =
-                    self.inflaters.inflate(data, entry.data_offset, entry.size, limits.object_size);
-                let content = Rc::new(content.await?);
-                bases.insert(data.id(), offset, kind, &content);
+                let content = self.inflate(data, &entry, limits.object_size).await?.into();
+                bases.insert(data.id(), offset, kind, Content::bytes(&content));
                 break (kind, content);
             }
             if chain.len() == limits.delta_depth {
                 return Err(Error::LimitExceeded("delta_depth"));
             }
-            chain.push((offset, entry.data_offset, entry.size));
+            chain.push((offset, entry));
             offset = self.base_offset(pack, entry.kind).await?;
         };
-        while let Some((offset, data_offset, size)) = chain.pop() {
-            let delta = self.inflaters.inflate(data, data_offset, size, limits.object_size).await?;
-            content = Rc::new(delta::apply(&content, &delta, limits.object_size)?);
-            bases.insert(data.id(), offset, kind, &content);
+        while let Some((offset, entry)) = chain.pop() {
+            let delta = self.inflate(data, &entry, limits.object_size).await?;
+            content = delta::apply(&content, &delta, limits.object_size, &self.memory)?.into();
+            bases.insert(data.id(), offset, kind, content.bytes());
             self.engine.worked(content.len() as u64 / 256).await;
         }
         Ok(Object { kind, content })
+    }
+
+    /// What an entry inflates to: the object, or the delta.
+    pub(super) async fn inflate(
+        &self,
+        data: &CachedFile<S>,
+        entry: &Entry,
+        limit: u64,
+    ) -> Result<Leased<Vec<u8>>> {
+        self.inflaters.inflate(data, entry.data_offset, entry.size, limit, &self.memory).await
     }
 
     /// The offset of a delta's base: packs on disk hold the bases of all their deltas.

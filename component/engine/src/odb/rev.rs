@@ -7,6 +7,7 @@
 use super::Odb;
 use super::idx::Idx;
 use crate::storage::{CachedFile, Storage};
+use crate::working_memory::Leased;
 use crate::{Error, Result};
 
 /// The order of a pack's entries: from a place in the pack to a place in its index.
@@ -15,7 +16,7 @@ pub(crate) enum Rev<S: Storage> {
     /// A `.rev` file.
     File(CachedFile<S>),
     /// Index positions sorted by offset: 4 bytes for each object of the pack.
-    Memory(Vec<u32>),
+    Memory(Leased<Vec<u32>>),
 }
 
 const HEADER_LEN: u64 = 12;
@@ -35,21 +36,22 @@ impl<S: Storage> Rev<S> {
             }
         }
         // Both in one number, as long as offsets are of 32 bits: the pack's size bounds them.
-        let mut narrow = Vec::new();
-        let mut wide = Vec::new();
+        let mut narrow = Leased::<Vec<_>>::new(&odb.memory);
+        let mut wide = Leased::<Vec<_>>::new(&odb.memory);
         for pos in 0..idx.count() {
             let offset = idx.offset_at(pos).await?;
             match u32::try_from(offset) {
-                Ok(offset) => narrow.push(u64::from(offset) << 32 | u64::from(pos)),
-                Err(_) => wide.push((offset, pos)),
+                Ok(offset) => narrow.push(u64::from(offset) << 32 | u64::from(pos))?,
+                Err(_) => wide.push((offset, pos))?,
             }
             odb.engine.worked(1).await;
         }
         narrow.sort_unstable();
         wide.sort_unstable();
-        let mut order = Vec::with_capacity(narrow.len() + wide.len());
-        order.extend(narrow.into_iter().map(|both| both as u32));
-        order.extend(wide.into_iter().map(|(_, pos)| pos));
+        let mut order = Leased::<Vec<_>>::new(&odb.memory);
+        order.reserve_exact(narrow.len() + wide.len())?;
+        order.extend(narrow.iter().map(|both| *both as u32))?;
+        order.extend(wide.iter().map(|(_, pos)| *pos))?;
         odb.engine.keep(4 * order.len());
         Ok(Self::Memory(order))
     }

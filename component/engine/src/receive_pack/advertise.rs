@@ -55,7 +55,7 @@ pub async fn advertise<S: WriteStorage>(
             }
         }
     }
-    refs.finish(repository.shallow().await?, &mut out).map_err(too_long)?;
+    refs.finish(repository.shallow().await?.iter().copied(), &mut out).map_err(too_long)?;
     output.write(out).await
 }
 

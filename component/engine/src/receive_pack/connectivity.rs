@@ -4,6 +4,7 @@
 //! Spec: git-rev-list(1), "--objects --not --all"
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
@@ -14,7 +15,29 @@ use crate::refs::{Resolved, is_hidden};
 use crate::storage::WriteStorage;
 use crate::upload_pack::Filter;
 use crate::walk::{Range, Walk};
+use crate::working_memory::{Lease, Leased, Share};
 use crate::{Error, Repository, Result};
+
+/// Bytes that an oid takes in a sorted set.
+const EACH: usize = 64;
+
+/// Oids in their order, each once.
+struct Sorted {
+    oids: BTreeSet<Oid>,
+    lease: Lease,
+}
+
+impl Sorted {
+    fn new(memory: &Rc<Share>) -> Self {
+        Self { oids: BTreeSet::new(), lease: Lease::new(memory) }
+    }
+
+    fn insert(&mut self, oid: Oid) -> Result<()> {
+        self.lease.cover((self.oids.len() + 1) * EACH)?;
+        self.oids.insert(oid);
+        Ok(())
+    }
+}
 
 /// Checks tips against a repository that has the objects of the push.
 #[derive(Debug)]
@@ -46,12 +69,12 @@ impl<S: WriteStorage> Connectivity<'_, S> {
         let mut walk = Walk::new(self.repository).await?;
         for oid in shallow {
             if let Some(node) = walk.find(oid).await? {
-                walk.cut(node);
+                walk.cut(node)?;
             }
         }
         let edge = self.edge(&mut walk, tips).await?;
-        let known = match self.is_reachable(&mut walk, &edge).await? {
-            true => edge.into_iter().collect(),
+        let known = match self.is_reachable(&mut walk, &edge.oids).await? {
+            true => Leased::<Vec<_>>::of(walk.memory(), edge.oids.iter().copied())?,
             false => self.existing_tips().await?,
         };
         walk.select(tips, &known, false, &Filter::default()).await?;
@@ -59,30 +82,30 @@ impl<S: WriteStorage> Connectivity<'_, S> {
     }
 
     /// Where the history that is new ends: commits, and tags that are no news either.
-    async fn edge(&self, walk: &mut Walk<'_, S>, tips: &[Oid]) -> Result<BTreeSet<Oid>> {
+    async fn edge(&self, walk: &mut Walk<'_, S>, tips: &[Oid]) -> Result<Sorted> {
         let format = self.repository.object_format();
         let limit = self.repository.engine.limits.unpacked_objects;
-        let mut edge = BTreeSet::new();
-        let mut seen = crate::walk::ObjectSet::default();
-        let mut stack = tips.to_vec();
+        let mut edge = Sorted::new(walk.memory());
+        let mut seen = crate::walk::ObjectSet::new(walk.memory());
+        let mut stack = Leased::<Vec<_>>::of(walk.memory(), tips.iter().copied())?;
         while let Some(oid) = stack.pop() {
             match self.new.kind(&oid) {
                 None => {
-                    edge.insert(oid);
-                    if edge.len() > limit {
+                    edge.insert(oid)?;
+                    if edge.oids.len() > limit {
                         return Err(Error::LimitExceeded("unpacked_objects"));
                     }
                 }
                 Some(Kind::Commit) => {
                     let node = walk.require(&oid).await?;
-                    if seen.insert(node) {
-                        stack.extend(walk.commit(node).await?.parents);
+                    if seen.insert(node)? {
+                        stack.extend(walk.commit(node).await?.parents)?;
                     }
                 }
                 Some(Kind::Tag) => {
                     let node = walk.require(&oid).await?;
-                    if seen.insert(node) {
-                        stack.push(Tag::parse(&walk.read(node).await?.content, format)?.target);
+                    if seen.insert(node)? {
+                        stack.push(Tag::parse(&walk.read(node).await?.content, format)?.target)?;
                     }
                 }
                 Some(Kind::Tree | Kind::Blob) => {}
@@ -93,6 +116,8 @@ impl<S: WriteStorage> Connectivity<'_, S> {
 
     /// Whether refs reach all of `edge`, as far as that can be told without a walk from each.
     async fn is_reachable(&self, walk: &mut Walk<'_, S>, edge: &BTreeSet<Oid>) -> Result<bool> {
+        let mut lease = Lease::new(walk.memory());
+        lease.cover(edge.len() * EACH)?;
         let mut left = edge.clone();
         for oid in &self.old {
             left.remove(oid);
@@ -110,30 +135,30 @@ impl<S: WriteStorage> Connectivity<'_, S> {
             }
         }
         // A branch that begins somewhere in the history of what is pushed to, or of HEAD.
-        let mut range = Range::default();
+        let mut range = Range::new(walk.memory());
         for oid in &left {
             let Some((_, node)) = walk.peel_to_commit(oid).await? else { return Ok(false) };
-            range.include.push(node);
+            range.include.push(node)?;
         }
         let mut known = self.old.clone();
         if let Some(Resolved::Ref(head)) = self.repository.resolve_ref(BStr::new("HEAD")).await? {
             known.push(head.oid);
         }
         for oid in known {
-            range.exclude.extend(walk.peel_to_commit(&oid).await?.map(|(_, node)| node));
+            range.exclude.extend(walk.peel_to_commit(&oid).await?.map(|(_, node)| node))?;
         }
         Ok(!range.exclude.is_empty() && walk.limited(&range).await?.commits.is_empty())
     }
 
     /// What all refs that count are at.
-    pub(super) async fn existing_tips(&self) -> Result<Vec<Oid>> {
-        let mut tips = BTreeSet::new();
+    pub(super) async fn existing_tips(&self) -> Result<Leased<Vec<Oid>>> {
+        let mut tips = Sorted::new(&self.repository.memory);
         let mut refs = self.repository.refs(&[]).await?;
         while let Some(found) = refs.next().await? {
             if !found.oid.is_zero() && !is_hidden(found.name.as_bstr(), self.hidden) {
-                tips.insert(found.oid);
+                tips.insert(found.oid)?;
             }
         }
-        Ok(tips.into_iter().collect())
+        Leased::<Vec<_>>::of(&self.repository.memory, tips.oids.iter().copied())
     }
 }

@@ -3,10 +3,16 @@
 use gitwasi_wire::receive_pack::{Head, HeadLimits, HeadParser, Progress};
 
 use super::PackSource;
+use crate::working_memory::Lease;
 use crate::{Error, Result};
 
 /// Bytes of a pack's header: the signature, the version and the number of objects.
 const PACK_HEADER: usize = 12;
+
+/// Bytes that are kept of a head, at most, for each that arrives.
+const KEPT: usize = 2;
+/// Bytes besides for a ref update, until it is made and reported.
+const EACH: usize = 1400;
 
 /// A request that is being read.
 #[derive(Debug)]
@@ -24,14 +30,22 @@ impl<'a, P: PackSource> Input<'a, P> {
     }
 
     /// Reads the head; `None` if the request is empty.
-    pub(super) async fn head(&mut self, limits: HeadLimits) -> Result<Option<Head>> {
+    ///
+    /// `lease` covers it, and what is made of its ref updates.
+    pub(super) async fn head(
+        &mut self,
+        limits: HeadLimits,
+        lease: &mut Lease,
+    ) -> Result<Option<Head>> {
         let mut parser = HeadParser::new(limits);
         while let Some(mut chunk) = self.source.read().await? {
+            lease.cover(KEPT * (parser.consumed() + chunk.len()))?;
             match parser.push(&chunk) {
                 Ok(Progress::Incomplete) => {}
                 Ok(Progress::Complete { head, consumed }) => {
                     chunk.drain(..consumed);
                     self.rest = Some(chunk).filter(|rest| !rest.is_empty());
+                    lease.cover(KEPT * parser.consumed() + EACH * head.ref_updates.len())?;
                     return Ok(Some(*head));
                 }
                 Err(error) => return Err(Error::Malformed(error.to_string())),

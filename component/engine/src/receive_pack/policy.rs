@@ -227,7 +227,9 @@ async fn is_fast_forward<S: WriteStorage>(
         }
     }
     let [Some(old), Some(new)] = nodes else { return Ok(None) };
-    let range = Range { include: vec![old], exclude: vec![new], ..Range::default() };
+    let mut range = Range::new(walk.memory());
+    range.include.push(old)?;
+    range.exclude.push(new)?;
     let ahead = walk.limited(&range).await?;
     Ok(Some(!ahead.commits.iter().any(|found| found.node == old)))
 }

@@ -6,6 +6,7 @@ use gitwasi_wire::pkt_line;
 use gitwasi_wire::receive_pack::{Capabilities, Report, message};
 use gitwasi_wire::side_band::KEEP_ALIVE;
 
+use crate::error::{BUSY, exceeded};
 use crate::index_pack::{Observer, Progress, Stage};
 use crate::storage::WriteStorage;
 use crate::upload_pack::Output;
@@ -68,7 +69,8 @@ impl<'a, S: WriteStorage, O: Output> Response<'a, S, O> {
     pub(super) async fn fail(&mut self, error: &Error) -> Result<()> {
         let message = match error {
             Error::Malformed(message) => message.clone(),
-            Error::LimitExceeded(limit) => format!("receive-pack: limit exceeded: {limit}"),
+            Error::LimitExceeded(limit) => format!("receive-pack: {}", exceeded(limit)),
+            Error::Busy => format!("receive-pack: {BUSY}"),
             Error::Unsupported(_) => "receive-pack: this is not supported here".into(),
             Error::Aborted => return Ok(()),
             Error::NotARepository(_) | Error::Storage(_) | Error::Corrupt(_) => {

@@ -13,11 +13,13 @@ use super::push::{self, Command};
 use super::quarantine::{clear_away, new_quarantine, sweep_now_and_then};
 use super::response::Response;
 use super::{Options, PackSource, Pushed, aliases, server_info};
+use crate::error::{BUSY, exceeded};
 use crate::index_pack::{self, NewObjects};
 use crate::quarantine::Quarantine;
 use crate::refs::is_hidden;
 use crate::storage::{StorageError, WriteStorage};
 use crate::upload_pack::Output;
+use crate::working_memory::Lease;
 use crate::{Error, Repository, Result};
 
 /// Answers one request; what it has changed.
@@ -52,7 +54,10 @@ async fn answer<S: WriteStorage, O: Output>(
     response: &mut Response<'_, S, O>,
 ) -> Result<Pushed> {
     let mut input = Input::new(request);
-    let Some(head) = input.head(options.head).await? else { return Ok(Pushed::default()) };
+    let mut lease = Lease::new(&repository.memory);
+    let Some(head) = input.head(options.head, &mut lease).await? else {
+        return Ok(Pushed::default());
+    };
     if head.is_probe() {
         return Ok(Pushed::default());
     }
@@ -230,10 +235,18 @@ impl<S: WriteStorage> Service<'_, S> {
         }
         response.tell(&match &error {
             Error::Malformed(message) => format!("fatal: {message}"),
-            Error::LimitExceeded(limit) => format!("fatal: limit exceeded: {limit}"),
+            Error::LimitExceeded(limit) => format!("fatal: {}", exceeded(limit)),
+            Error::Busy => format!("fatal: {BUSY}"),
             Error::Storage(StorageError::NoSpace) => "fatal: no space left on device".to_owned(),
             _ => "fatal: internal error".to_owned(),
         });
+        match &error {
+            Error::Busy => return Ok(Err(BUSY.into())),
+            Error::LimitExceeded(limit @ "working_memory") => {
+                return Ok(Err(exceeded(limit).into()));
+            }
+            _ => {}
+        }
         Ok(Err(match input.object_count() < self.config.unpack_limit {
             true => "unpack-objects abnormal exit".into(),
             false => "index-pack abnormal exit".into(),

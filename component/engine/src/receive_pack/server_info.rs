@@ -14,6 +14,7 @@ use gitwasi_wire::receive_pack::RefUpdate;
 
 use crate::refs::{PeeledHex, RefLine};
 use crate::storage::{StorageFile, StorageWriter as _, WriteStorage};
+use crate::working_memory::Leased;
 use crate::{Repository, Result};
 
 /// Brings both files up to date, as far as they are there; makes them anew with `always`.
@@ -35,13 +36,15 @@ pub(super) async fn update<S: WriteStorage>(
             }
             None => continue,
         };
-        let content = match name {
-            "info/refs" => match told(repository, &path, moved, always).await? {
-                Some(content) => content,
-                None => refs(repository).await?,
-            },
-            _ => packs(repository).await?,
+        let told = match name {
+            "info/refs" => told(repository, &path, moved, always).await?,
+            _ => Some(packs(repository).await?),
         };
+        let content = match told {
+            Some(content) => Leased::held(&repository.memory, content)?,
+            None => refs(repository).await?,
+        };
+        let (content, _lease) = content.into_parts();
         // Most pushes add no pack.
         if old == Some(content.len() as u64) {
             let file = storage.open(&path).await?;
@@ -123,25 +126,25 @@ fn merge(old: &[u8], now: &BTreeMap<&[u8], Vec<u8>>, left: &[String]) -> Option<
     Some(out)
 }
 
-async fn refs<S: WriteStorage>(repository: &Repository<S>) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
+async fn refs<S: WriteStorage>(repository: &Repository<S>) -> Result<Leased<Vec<u8>>> {
+    let mut out = Leased::<Vec<u8>>::new(&repository.memory);
     let mut refs = repository.refs(&[]).await?;
     let mut write = |found: RefLine<'_>| {
         if found.hex().iter().all(|digit| *digit == b'0') {
             return Ok(());
         }
         let mut line = |hex: &[u8], suffix: &[u8]| {
-            out.extend_from_slice(hex);
-            out.push(b'\t');
-            out.extend_from_slice(found.name());
-            out.extend_from_slice(suffix);
-            out.push(b'\n');
+            out.extend_from_slice(hex)?;
+            out.push(b'\t')?;
+            out.extend_from_slice(found.name())?;
+            out.extend_from_slice(suffix)?;
+            out.push(b'\n')
         };
-        line(found.hex(), b"");
-        if let PeeledHex::To(peeled) = found.peeled {
-            line(peeled, b"^{}");
+        line(found.hex(), b"")?;
+        match found.peeled {
+            PeeledHex::To(peeled) => line(peeled, b"^{}"),
+            PeeledHex::Unknown | PeeledHex::No => Ok(()),
         }
-        Ok(())
     };
     while refs.lines(true, &mut write).await? {}
     Ok(out)

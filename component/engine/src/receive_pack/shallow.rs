@@ -14,12 +14,13 @@ use super::connectivity::Connectivity;
 use crate::storage::WriteStorage;
 use crate::transaction::ShallowFile;
 use crate::walk::{Range, Walk};
+use crate::working_memory::Leased;
 use crate::{Repository, Result};
 
 /// The client's shallow commits that are no news to us only as far as we have them whole.
 #[derive(Debug)]
 pub(super) struct ClientShallow {
-    commits: Vec<Oid>,
+    commits: Leased<Vec<Oid>>,
 }
 
 impl ClientShallow {
@@ -29,14 +30,14 @@ impl ClientShallow {
         repository: &Repository<S>,
         shallow: &[Oid],
     ) -> Result<Self> {
-        let mut commits = Vec::new();
+        let mut commits = Leased::<Vec<_>>::new(&repository.memory);
         if shallow.is_empty() {
             return Ok(Self { commits });
         }
         let own = repository.shallow().await?;
         for oid in shallow {
             if !own.contains(oid) && repository.odb().find(oid).await?.is_some() {
-                commits.push(*oid);
+                commits.push(*oid)?;
             }
         }
         Ok(Self { commits })
@@ -52,17 +53,18 @@ impl ClientShallow {
             return Ok(Vec::new());
         }
         let mut walk = Walk::new(connectivity.repository).await?;
-        let mut cut = HashMap::new();
-        for oid in &self.commits {
+        let mut cut = Leased::<HashMap<_, _>>::new(walk.memory());
+        for oid in self.commits.iter() {
             if let Some(node) = walk.find(oid).await? {
-                walk.cut(node);
-                cut.insert(node, *oid);
+                walk.cut(node)?;
+                cut.insert(node, *oid)?;
             }
         }
         let Some((_, tip)) = walk.peel_to_commit(tip).await? else { return Ok(Vec::new()) };
-        let mut range = Range { include: vec![tip], ..Range::default() };
-        for oid in connectivity.existing_tips().await? {
-            range.exclude.extend(walk.peel_to_commit(&oid).await?.map(|(_, node)| node));
+        let mut range = Range::new(walk.memory());
+        range.include.push(tip)?;
+        for oid in connectivity.existing_tips().await?.iter() {
+            range.exclude.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node))?;
         }
         let found = walk.limited(&range).await?;
         Ok(found.commits.iter().filter_map(|found| cut.get(&found.node).copied()).collect())

@@ -1,8 +1,5 @@
 //! Refs as files: loose ones, a file each, merged over `packed-refs`.
 
-use std::iter::Peekable;
-use std::vec;
-
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
 
@@ -15,7 +12,7 @@ use crate::{Repository, Result};
 /// Iterates over both in the order of names.
 #[derive(Debug)]
 pub(super) struct FilesIter<S: Storage> {
-    loose: Peekable<vec::IntoIter<BString>>,
+    loose: loose::Names,
     packed: Option<(PackedRefs<S>, u64)>,
     /// The loose ref whose packed namesake is still to be passed over.
     passed: Option<BString>,
@@ -33,7 +30,7 @@ impl<S: Storage> FilesIter<S> {
             }
             None => None,
         };
-        Ok(Self { loose: names.into_iter().peekable(), packed, passed: None })
+        Ok(Self { loose: names, packed, passed: None })
     }
 
     /// Hands on the refs of one block of `packed-refs` or one loose ref; false at the end.
@@ -48,7 +45,7 @@ impl<S: Storage> FilesIter<S> {
             if let Some(passed) = self.passed.take() {
                 packed.pass(offset, &passed).await?;
             }
-            let bound = self.loose.peek().map(|name| name.as_slice());
+            let bound = self.loose.names.last().map(|name| name.as_slice());
             let repository = Some(repository);
             match packed.scan(offset, bound, selector, peel, repository, take).await? {
                 Stop::Block => return Ok(true),
@@ -56,7 +53,7 @@ impl<S: Storage> FilesIter<S> {
                 Stop::End => self.packed = None,
             }
         }
-        let Some(name) = self.loose.next() else { return Ok(self.packed.is_some()) };
+        let Some(name) = self.loose.names.pop() else { return Ok(self.packed.is_some()) };
         if selector.judge(&name) == Judgement::Take
             && let Some(found) = read(repository, &name).await?
         {

@@ -4,7 +4,8 @@ use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
 
 use super::{Target, is_valid_name};
-use crate::storage::{Kind, Storage};
+use crate::storage::{Kind, Storage, StorageError};
+use crate::working_memory::{Lease, Leased};
 use crate::{Error, Repository, Result};
 
 /// What is at the path of a ref.
@@ -18,6 +19,11 @@ pub(super) enum Loose {
     Broken,
 }
 
+/// Bytes that an entry of a directory takes while it is listed.
+const ENTRY: usize = 80;
+/// Bytes that a name takes besides its own.
+const BLOCK: usize = 16;
+
 /// Reads the file of a ref.
 pub(super) async fn read<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Loose> {
     let Ok(path) = name.to_str() else { return Ok(Loose::Absent) };
@@ -29,7 +35,14 @@ pub(super) async fn read<S: Storage>(repository: &Repository<S>, name: &BStr) ->
     Ok(parse(&content, repository.object_format().hex_len()).map_or(Loose::Broken, Loose::Target))
 }
 
-/// Lists the names of the refs below `directories` that have files, in order.
+/// Names of refs, the first one last.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) names: Leased<Vec<BString>>,
+    _text: Lease,
+}
+
+/// Lists the names of the refs below `directories` that have files.
 ///
 /// # Limits
 /// [`crate::Limits::refs`], [`crate::Limits::ref_depth`].
@@ -37,15 +50,24 @@ pub(super) async fn names<S: Storage>(
     repository: &Repository<S>,
     directories: Vec<String>,
     wanted: impl Fn(&str) -> bool,
-) -> Result<Vec<BString>> {
+) -> Result<Names> {
     let limits = &repository.engine.limits;
-    let mut names = Vec::new();
+    let mut names = Leased::<Vec<BString>>::new(&repository.memory);
+    let (mut text, mut bytes) = (Lease::new(&repository.memory), 0);
+    let mut listing = Lease::new(&repository.memory);
     let depth = |directory: &String| directory.matches('/').count();
     let mut directories: Vec<(String, usize)> =
         directories.into_iter().map(|directory| (directory.clone(), depth(&directory))).collect();
     while let Some((directory, depth)) = directories.pop() {
         let path = repository.file(&directory);
-        let entries = repository.engine.recall_entries(&path, limits.refs).await?;
+        let most = listing.affordable(ENTRY).min(limits.refs);
+        let entries = match repository.engine.recall_entries(&path, most).await {
+            Err(Error::Storage(StorageError::TooMany)) if most < limits.refs => {
+                return Err(listing.refusal(limits.refs * ENTRY));
+            }
+            entries => entries?,
+        };
+        listing.cover(entries.as_ref().map_or(0, |entries| entries.len() * ENTRY))?;
         for entry in entries.iter().flat_map(|entries| entries.iter()) {
             let name = format!("{directory}/{}", entry.name);
             let is_directory = match entry.kind {
@@ -67,12 +89,14 @@ pub(super) async fn names<S: Storage>(
                 if names.len() == limits.refs {
                     return Err(Error::LimitExceeded("refs"));
                 }
-                names.push(BString::from(name));
+                bytes += name.len() + BLOCK;
+                text.cover(bytes)?;
+                names.push(BString::from(name))?;
             }
         }
     }
-    names.sort_unstable();
-    Ok(names)
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(Names { names, _text: text })
 }
 
 fn parse(content: &[u8], hex_len: usize) -> Option<Target> {

@@ -18,6 +18,7 @@ use super::selector::{Judgement, Selector};
 use super::{Peeled, PeeledHex, RefLine, is_valid_name};
 use crate::hex;
 use crate::storage::{BLOCK_SIZE, CachedFile, Stat, Storage};
+use crate::working_memory::Lease;
 use crate::{Engine, Error, Repository, Result};
 use record::{Parsed, Record, Upper};
 pub(crate) use sound::SoundRefs;
@@ -59,7 +60,7 @@ impl<S: Storage> Default for KnownPackedRefs<S> {
 enum Content<S: Storage> {
     File(CachedFile<S>),
     /// Of a file that was not sorted.
-    Memory(Rc<Vec<u8>>),
+    Memory(Rc<Vec<u8>>, #[expect(dead_code, reason = "given back when dropped")] Lease),
 }
 
 /// Why [`PackedRefs::scan`] came to an end.
@@ -116,10 +117,22 @@ impl<S: Storage> PackedFile<S> {
             (Content::File(file), start)
         } else {
             let limit = repository.engine.limits.unsorted_refs;
-            let sorted = unsorted::sort(&file, start, hex_len, limit).await?;
-            (Content::Memory(Rc::new(sorted)), 0)
+            let memory = &repository.memory;
+            let (sorted, lease) =
+                unsorted::sort(&file, start, hex_len, limit, memory).await?.into_parts();
+            (Content::Memory(Rc::new(sorted), lease), 0)
         };
         Ok(Some(Self { content, hex_len, fully_peeled, tags_peeled, start }))
+    }
+}
+
+impl<S: Storage> PackedFile<S> {
+    /// Bytes in memory.
+    fn held(&self) -> usize {
+        match &self.content {
+            Content::File(_) => 0,
+            Content::Memory(lines, _) => lines.capacity(),
+        }
     }
 }
 
@@ -142,10 +155,15 @@ impl<S: Storage> PackedRefs<S> {
         let Some(file) = PackedFile::open(repository).await?.map(Rc::new) else { return Ok(None) };
         if engine.is_settled(&stat) {
             let known = &mut engine.packed_refs.borrow_mut().0;
-            if known.len() >= engine.limits.open_packed_refs {
+            let kept = known.values().map(|(_, file)| file.held()).sum::<usize>();
+            if known.len() >= engine.limits.open_packed_refs
+                || kept + file.held() > engine.limits.kept_tables
+            {
                 known.clear();
             }
-            known.insert(repository.path.clone(), (stat, Rc::clone(&file)));
+            if file.held() <= engine.limits.kept_tables {
+                known.insert(repository.path.clone(), (stat, Rc::clone(&file)));
+            }
         }
         Ok(Some(Self { file, engine }))
     }
@@ -183,7 +201,7 @@ impl<S: Storage> PackedRefs<S> {
         let mut offset = self.file.start;
         let (mut low, mut high) = match &self.file.content {
             Content::File(file) => (0, file.size().div_ceil(BLOCK_SIZE as u64)),
-            Content::Memory(_) => (0, 0),
+            Content::Memory(..) => (0, 0),
         };
         while low < high {
             let middle = low + (high - low) / 2;
@@ -391,7 +409,7 @@ impl<S: Storage> PackedRefs<S> {
     fn is_sound(&self, offset: u64) -> bool {
         match &self.file.content {
             Content::File(file) => self.engine.sound_refs.borrow().is_sound(file.id(), offset),
-            Content::Memory(_) => false,
+            Content::Memory(..) => false,
         }
     }
 
@@ -422,21 +440,21 @@ impl<S: Storage> PackedRefs<S> {
     fn size(&self) -> u64 {
         match &self.file.content {
             Content::File(file) => file.size(),
-            Content::Memory(lines) => lines.len() as u64,
+            Content::Memory(lines, _) => lines.len() as u64,
         }
     }
 
     async fn block_at(&self, offset: u64) -> Result<(Rc<Vec<u8>>, usize)> {
         match &self.file.content {
             Content::File(file) => file.block_at(offset).await,
-            Content::Memory(lines) => Ok((Rc::clone(lines), offset as usize)),
+            Content::Memory(lines, _) => Ok((Rc::clone(lines), offset as usize)),
         }
     }
 
     async fn read_exact(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         match &self.file.content {
             Content::File(file) => file.read_exact(offset, out).await,
-            Content::Memory(_) => Err(bad()),
+            Content::Memory(..) => Err(bad()),
         }
     }
 

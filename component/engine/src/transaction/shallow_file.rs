@@ -41,7 +41,7 @@ impl<'r, S: WriteStorage> ShallowFile<'r, S> {
 
     async fn write(&self, new: &[Oid]) -> Result<()> {
         let mut commits = self.repository.shallow().await?;
-        commits.extend(new);
+        commits.extend_from_slice(new)?;
         commits.sort();
         commits.dedup();
         let content: String = commits.iter().map(|oid| format!("{oid}\n")).collect();

@@ -40,7 +40,7 @@ pub(super) async fn refs<S: Storage, O: Output>(
         text.push(b'\n');
         line(&text, response.buffer())?;
     }
-    for shallow in repository.shallow().await? {
+    for shallow in repository.shallow().await?.iter() {
         line(format!("shallow {shallow}\n").as_bytes(), response.buffer())?;
     }
     pkt_line::flush(response.buffer());

@@ -33,7 +33,7 @@ pub(super) async fn serve<S: Storage, O: Output>(
     }
     let mut sections = FetchResponse::new(fetch.sideband_all);
     let mut walk = Walk::new(repository).await?;
-    let mut common = Common::default();
+    let mut common = Common::new(walk.memory());
     for have in &fetch.haves {
         common.add(&mut walk, have).await?;
     }
@@ -45,10 +45,11 @@ pub(super) async fn serve<S: Storage, O: Output>(
             return Ok(());
         }
     }
-    let mut plan = Plan::new(&arguments, common.oids);
+    let mut plan = Plan::new(&arguments, common.oids)?;
     if arguments.deepens() || !arguments.shallow.is_empty() || walk.is_cut() {
         let lines = plan.deepen(&mut walk, &arguments, OwnCuts::ToTell).await?;
-        sections.shallow_info(lines.shallow, lines.unshallow, response.buffer());
+        let (shallow, unshallow) = (lines.shallow.iter().copied(), lines.unshallow.iter().copied());
+        sections.shallow_info(shallow, unshallow, response.buffer());
     }
     if !arguments.wanted_refs.is_empty() {
         let refs = arguments.wanted_refs.iter().map(|(name, oid)| (*oid, name.as_bstr()));

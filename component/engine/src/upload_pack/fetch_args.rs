@@ -1,6 +1,7 @@
 //! What a client asks for when it fetches, in either version.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
@@ -10,6 +11,7 @@ use gitwasi_wire::upload_pack::{self as wire, Depth, v0, v2};
 use super::{Filter, malformed};
 use crate::refs::{Resolved, is_hidden};
 use crate::storage::Storage;
+use crate::working_memory::{Leased, Share};
 use crate::{Error, Repository, Result};
 
 /// The arguments of a fetch, looked up in the repository.
@@ -17,9 +19,9 @@ use crate::{Error, Repository, Result};
 #[allow(clippy::struct_excessive_bools)]
 pub(super) struct FetchArgs {
     /// In the client's order, each once.
-    pub(super) wants: Vec<Oid>,
+    pub(super) wants: Leased<Vec<Oid>>,
     /// Those of the wants that were named by their refs.
-    pub(super) wanted_refs: Vec<(BString, Oid)>,
+    pub(super) wanted_refs: Leased<Vec<(BString, Oid)>>,
     pub(super) shallow: Vec<Oid>,
     pub(super) depth: Option<u32>,
     pub(super) deepen_relative: bool,
@@ -31,6 +33,8 @@ pub(super) struct FetchArgs {
     pub(super) progress: bool,
     pub(super) include_tag: bool,
     pub(super) side_band: Option<SideBand>,
+    /// The request's working memory.
+    pub(super) memory: Rc<Share>,
 }
 
 impl FetchArgs {
@@ -44,13 +48,13 @@ impl FetchArgs {
     ) -> Result<Self> {
         let depth = std::mem::take(&mut fetch.depth);
         let mut arguments = Self::depth(repository, depth, fetch.filter.as_ref()).await?;
-        let mut wanted = HashSet::new();
+        let mut wanted = Leased::<HashSet<_>>::new(&repository.memory);
         for want in std::mem::take(&mut fetch.wants) {
             if repository.odb().find(&want).await?.is_none() {
                 return Err(malformed(&format!("not our ref {want}")));
             }
-            if wanted.insert(want) {
-                arguments.wants.push(want);
+            if wanted.insert(want)? {
+                arguments.wants.push(want)?;
             }
         }
         for name in std::mem::take(&mut fetch.want_refs) {
@@ -58,10 +62,10 @@ impl FetchArgs {
             if arguments.wanted_refs.iter().any(|(seen, _)| *seen == name) {
                 return Err(Error::Malformed(format!("duplicate want-ref {name}")));
             }
-            if wanted.insert(oid) {
-                arguments.wants.push(oid);
+            if wanted.insert(oid)? {
+                arguments.wants.push(oid)?;
             }
-            arguments.wanted_refs.push((name, oid));
+            arguments.wanted_refs.push((name, oid))?;
         }
         Ok(Self {
             shallow: std::mem::take(&mut fetch.shallow),
@@ -86,9 +90,13 @@ impl FetchArgs {
     ) -> Result<Self> {
         let depth = std::mem::take(&mut request.depth);
         let arguments = Self::depth(repository, depth, request.filter.as_ref()).await?;
-        let mut wanted = HashSet::new();
-        let mut wants = std::mem::take(&mut request.wants);
-        wants.retain(|want| wanted.insert(*want));
+        let mut wanted = Leased::<HashSet<_>>::new(&repository.memory);
+        let mut wants = Leased::<Vec<_>>::new(&repository.memory);
+        for want in std::mem::take(&mut request.wants) {
+            if wanted.insert(want)? {
+                wants.push(want)?;
+            }
+        }
         let capabilities = &request.capabilities;
         Ok(Self {
             wants,
@@ -119,8 +127,8 @@ impl FetchArgs {
             None => Filter::default(),
         };
         Ok(Self {
-            wants: Vec::new(),
-            wanted_refs: Vec::new(),
+            wants: Leased::<Vec<_>>::new(&repository.memory),
+            wanted_refs: Leased::<Vec<_>>::new(&repository.memory),
             shallow: Vec::new(),
             depth: depth.deepen.map(Into::into),
             deepen_relative: depth.relative,
@@ -132,6 +140,7 @@ impl FetchArgs {
             progress: false,
             include_tag: false,
             side_band: None,
+            memory: Rc::clone(&repository.memory),
         })
     }
 

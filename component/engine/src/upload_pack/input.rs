@@ -3,6 +3,7 @@
 use gitwasi_wire::Fault;
 use gitwasi_wire::upload_pack::{Progress, RequestError, RequestLimits, v0, v2};
 
+use crate::working_memory::Lease;
 use crate::{Error, Limits, Result};
 
 /// Gives the bytes of a request as they arrive.
@@ -30,14 +31,22 @@ impl Input for &Vec<u8> {
     }
 }
 
+/// Bytes that are kept of a request, at most, for each that arrives: an oid takes 33, twice as
+/// much where its table has grown, and arrives as 45 and more.
+const KEPT: usize = 2;
+
 /// Reads a request of version 2; `None` for one that asks for nothing.
 pub(super) async fn v2(
     input: &mut impl Input,
     accepted: v2::Advertisement,
     limits: &Limits,
+    lease: &mut Lease,
 ) -> Result<Option<Box<v2::Request>>> {
     let mut parser = v2::RequestParser::new(accepted, bounds(limits));
+    let mut arrived = 0;
     while let Some(bytes) = input.read().await? {
+        arrived += bytes.len();
+        lease.cover(KEPT * arrived)?;
         if let Progress::Complete { request, .. } = parser.push(&bytes).map_err(refused)? {
             return Ok(request);
         }
@@ -51,9 +60,13 @@ pub(super) async fn v0(
     input: &mut impl Input,
     advertised: &v0::Advertised,
     limits: &Limits,
+    lease: &mut Lease,
 ) -> Result<Option<Box<v0::Request>>> {
     let mut parser = v0::RequestParser::new(advertised, bounds(limits));
+    let mut arrived = 0;
     while let Some(bytes) = input.read().await? {
+        arrived += bytes.len();
+        lease.cover(KEPT * arrived)?;
         if let Progress::Complete { request, .. } = parser.push(&bytes).map_err(refused)? {
             return Ok(request);
         }

@@ -3,6 +3,7 @@
 use gitwasi_wire::pkt_line;
 use gitwasi_wire::side_band::{Band, SideBand, encode};
 
+use crate::error::{BUSY, exceeded};
 use crate::{Error, Result};
 
 /// Bytes gathered before they are handed on: what a stream carries cheaply at once.
@@ -84,7 +85,8 @@ impl<'a, O: Output> Response<'a, O> {
 fn external(error: &Error) -> String {
     match error {
         Error::Malformed(message) => message.clone(),
-        Error::LimitExceeded(limit) => format!("upload-pack: limit exceeded: {limit}"),
+        Error::LimitExceeded(limit) => format!("upload-pack: {}", exceeded(limit)),
+        Error::Busy => format!("upload-pack: {BUSY}"),
         Error::Unsupported(_) => "upload-pack: this is not supported here".into(),
         Error::Corrupt(_) => {
             "aborting due to possible repository corruption on the remote side.".into()

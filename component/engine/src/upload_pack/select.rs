@@ -45,29 +45,30 @@ async fn select_sparse<S: Storage>(
     let mut sparse = Vec::new();
     for name in &filter.sparse {
         let specification = blob(walk.repository, name.as_bstr()).await?;
-        sparse.push(Sparse::parse(&specification.content, &walk.repository.engine.limits)?);
+        let limits = &walk.repository.engine.limits;
+        sparse.push(Sparse::parse(&specification.content, limits, walk.memory())?);
     }
     let without = Filter { blob_limit: Some(0), sparse: Vec::new(), ..filter.clone() };
     let mut selection = walk.select(&plan.wants, &plan.haves, plan.shallow, &without).await?;
-    let mut range = Range::default();
-    for oid in &plan.haves {
-        range.exclude.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node));
+    let mut range = Range::new(walk.memory());
+    for oid in plan.haves.iter() {
+        range.exclude.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node))?;
     }
-    for oid in &plan.wants {
-        range.include.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node));
+    for oid in plan.wants.iter() {
+        range.include.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node))?;
     }
     let limited = walk.limited(&range).await?;
-    let mut places = Places::default();
-    for have in &range.exclude {
+    let mut places = Places::new(walk.memory());
+    for have in range.exclude.iter() {
         let tree_id = walk.commit(*have).await?.tree_id;
         walk.had_tree(&mut places, &tree_id).await?;
     }
-    for commit in &limited.commits {
+    for commit in limited.commits.iter() {
         for (tree_id, _) in limited.parents(*commit).filter(|(_, outside)| *outside) {
             walk.had_tree(&mut places, &tree_id).await?;
         }
     }
-    for commit in &limited.commits {
+    for commit in limited.commits.iter() {
         let root = limited.tree_id(*commit);
         walk.include_sparse(&mut selection, &root, filter, &sparse, &mut places).await?;
     }

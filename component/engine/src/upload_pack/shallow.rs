@@ -13,24 +13,25 @@ use crate::refs::{Resolved, is_hidden};
 use crate::storage::Storage;
 use crate::walk::depth::{Cut, INFINITE};
 use crate::walk::{Node, Range, Walk};
+use crate::working_memory::Leased;
 use crate::{Error, Result};
 
 /// What to walk from and what to leave out.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) wants: Vec<Oid>,
-    pub(super) haves: Vec<Oid>,
+    pub(super) wants: Leased<Vec<Oid>>,
+    pub(super) haves: Leased<Vec<Oid>>,
     /// Whether history is cut anywhere.
     pub(super) shallow: bool,
 }
 
 /// What the client has to be told of where its history ends.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
     /// Commits at which it ends now.
-    pub(super) shallow: Vec<Oid>,
+    pub(super) shallow: Leased<Vec<Oid>>,
     /// Commits at which it ended, and no longer does.
-    pub(super) unshallow: Vec<Oid>,
+    pub(super) unshallow: Leased<Vec<Oid>>,
 }
 
 /// Whether the client knows where the repository's own history is cut.
@@ -43,8 +44,9 @@ pub(super) enum OwnCuts {
 }
 
 impl Plan {
-    pub(super) fn new(arguments: &FetchArgs, haves: Vec<Oid>) -> Self {
-        Self { wants: arguments.wants.clone(), haves, shallow: false }
+    pub(super) fn new(arguments: &FetchArgs, haves: Leased<Vec<Oid>>) -> Result<Self> {
+        let wants = Leased::<Vec<_>>::of(&arguments.memory, arguments.wants.iter().copied())?;
+        Ok(Self { wants, haves, shallow: false })
     }
 
     /// Cuts the walk's history where the client's will be, and says what it has to be told.
@@ -54,14 +56,15 @@ impl Plan {
         arguments: &FetchArgs,
         own: OwnCuts,
     ) -> Result<Lines> {
-        let mut client = Vec::new();
+        let memory = walk.memory();
+        let mut client = Leased::<Vec<_>>::new(memory);
         for oid in &arguments.shallow {
             // Git too passes over what it does not have: the client may be shallow elsewhere.
             if let Some(node) = walk.find(oid).await? {
                 if walk.header(node).await?.0 != Kind::Commit {
                     return Err(Error::Malformed(format!("invalid shallow object {oid}")));
                 }
-                client.push(node);
+                client.push(node)?;
             }
         }
         let cut = if arguments.deepens() {
@@ -69,26 +72,27 @@ impl Plan {
         } else {
             own_cuts(walk, arguments, &client, own).await?
         };
-        let mut lines = Lines::default();
-        let client_set: HashSet<Node> = client.iter().copied().collect();
-        for node in &cut.shallow {
+        let (shallow, unshallow) = (Leased::<Vec<_>>::new(memory), Leased::<Vec<_>>::new(memory));
+        let mut lines = Lines { shallow, unshallow };
+        let client_set = Leased::<HashSet<Node>>::of(memory, client.iter().copied())?;
+        for node in cut.shallow.iter() {
             if !client_set.contains(node) {
-                lines.shallow.push(walk.oid(*node).await?);
+                lines.shallow.push(walk.oid(*node).await?)?;
             }
         }
         if arguments.deepens() {
-            for node in &client {
+            for node in client.iter() {
                 if cut.within.contains(node) {
                     let oid = walk.oid(*node).await?;
-                    lines.unshallow.push(oid);
+                    lines.unshallow.push(oid)?;
                     // The client has the commit, but not what is behind it.
-                    self.wants.extend(walk.commit(*node).await?.parents);
-                    self.haves.push(oid);
+                    self.wants.extend(walk.commit(*node).await?.parents)?;
+                    self.haves.push(oid)?;
                 }
             }
         }
-        for node in cut.shallow.into_iter().chain(client) {
-            walk.cut(node);
+        for node in cut.shallow.iter().chain(client.iter()) {
+            walk.cut(*node)?;
             self.shallow = true;
         }
         Ok(lines)
@@ -105,7 +109,8 @@ async fn cut<S: Storage>(
     match arguments.depth {
         // All of history is here: nothing has to be walked to know.
         Some(INFINITE) if !walk.is_cut() => {
-            Ok(Cut { within: client.iter().copied().collect(), ..Cut::default() })
+            let within = Leased::<HashSet<_>>::of(walk.memory(), client.iter().copied())?;
+            Ok(Cut { within, ..Cut::new(walk.memory()) })
         }
         Some(depth) if arguments.deepen_relative => {
             let reachable = reachable(walk, client).await?;
@@ -117,8 +122,12 @@ async fn cut<S: Storage>(
 }
 
 /// Those of the client's shallow commits that the refs reach which it may see.
-async fn reachable<S: Storage>(walk: &mut Walk<'_, S>, client: &[Node]) -> Result<Vec<Node>> {
-    let mut range = Range { include: client.to_vec(), ..Range::default() };
+async fn reachable<S: Storage>(
+    walk: &mut Walk<'_, S>,
+    client: &[Node],
+) -> Result<Leased<Vec<Node>>> {
+    let mut range = Range::new(walk.memory());
+    range.include.extend_from_slice(client)?;
     let repository = walk.repository;
     let config = repository.config();
     let hidden_too = config.allow_tip_sha1_in_want || config.allow_reachable_sha1_in_want;
@@ -126,24 +135,29 @@ async fn reachable<S: Storage>(walk: &mut Walk<'_, S>, client: &[Node]) -> Resul
     if let Some(Resolved::Ref(head)) = repository.resolve_ref("HEAD".into()).await?
         && !hidden("HEAD".into())
     {
-        range.exclude.extend(walk.peel_to_commit(&head.oid).await?.map(|(_, node)| node));
+        range.exclude.extend(walk.peel_to_commit(&head.oid).await?.map(|(_, node)| node))?;
     }
     let mut refs = repository.refs(&[]).await?;
     while let Some(found) = refs.next().await? {
         if !hidden(found.name.as_bstr()) {
-            range.exclude.extend(walk.peel_to_commit(&found.oid).await?.map(|(_, node)| node));
+            range.exclude.extend(walk.peel_to_commit(&found.oid).await?.map(|(_, node)| node))?;
         }
     }
     let beyond = walk.limited(&range).await?;
-    let beyond: HashSet<Node> = beyond.commits.iter().map(|commit| commit.node).collect();
-    Ok(client.iter().copied().filter(|node| !beyond.contains(node)).collect())
+    let beyond = beyond.commits.iter().map(|commit| commit.node);
+    let beyond = Leased::<HashSet<Node>>::of(walk.memory(), beyond)?;
+    let reachable = client.iter().copied().filter(|node| !beyond.contains(node));
+    Leased::<Vec<_>>::of(walk.memory(), reachable)
 }
 
 /// The commits that are wanted.
-async fn heads<S: Storage>(walk: &mut Walk<'_, S>, arguments: &FetchArgs) -> Result<Vec<Node>> {
-    let mut heads = Vec::new();
-    for want in &arguments.wants {
-        heads.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node));
+async fn heads<S: Storage>(
+    walk: &mut Walk<'_, S>,
+    arguments: &FetchArgs,
+) -> Result<Leased<Vec<Node>>> {
+    let mut heads = Leased::<Vec<_>>::new(walk.memory());
+    for want in arguments.wants.iter() {
+        heads.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node))?;
     }
     Ok(heads)
 }
@@ -156,10 +170,10 @@ async fn own_cuts<S: Storage>(
     own: OwnCuts,
 ) -> Result<Cut> {
     if own == OwnCuts::Advertised || !walk.is_cut() {
-        return Ok(Cut::default());
+        return Ok(Cut::new(walk.memory()));
     }
     for node in client {
-        walk.cut(*node);
+        walk.cut(*node)?;
     }
     let heads = heads(walk, arguments).await?;
     walk.cut_at_depth(&heads, INFINITE).await
@@ -169,23 +183,25 @@ async fn own_cuts<S: Storage>(
 async fn by_range<S: Storage>(
     walk: &mut Walk<'_, S>,
     arguments: &FetchArgs,
-    heads: Vec<Node>,
+    heads: Leased<Vec<Node>>,
 ) -> Result<Cut> {
     let nodes = match arguments.deepen_since {
         Some(since) if arguments.deepen_not.is_empty() => newer(walk, heads, since).await?,
         since => {
-            let mut range = Range { include: heads, exclude: Vec::new(), since };
+            let mut range = Range { include: heads, since, ..Range::new(walk.memory()) };
             for oid in &arguments.deepen_not {
-                range.exclude.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node));
+                range.exclude.extend(walk.peel_to_commit(oid).await?.map(|(_, node)| node))?;
             }
-            walk.limited(&range).await?.commits.iter().map(|commit| commit.node).collect()
+            let limited = walk.limited(&range).await?;
+            let nodes = limited.commits.iter().map(|commit| commit.node);
+            Leased::<HashSet<_>>::of(walk.memory(), nodes)?
         }
     };
     if nodes.is_empty() {
         return Err(Error::Malformed("no commits selected for shallow requests".into()));
     }
-    let mut cut = Cut::default();
-    for node in &nodes {
+    let mut cut = Cut::new(walk.memory());
+    for node in nodes.iter() {
         let mut border = false;
         for parent in walk.commit(*node).await?.parents {
             border |= match walk.find(&parent).await? {
@@ -194,9 +210,9 @@ async fn by_range<S: Storage>(
             };
         }
         if border {
-            cut.shallow.push(*node);
+            cut.shallow.push(*node)?;
         } else {
-            cut.within.insert(*node);
+            cut.within.insert(*node)?;
         }
     }
     Ok(cut)
@@ -206,10 +222,10 @@ async fn by_range<S: Storage>(
 /// that is reached on another way, as it does where refs cut history: clocks may lie.
 async fn newer<S: Storage>(
     walk: &mut Walk<'_, S>,
-    mut commits: Vec<Node>,
+    mut commits: Leased<Vec<Node>>,
     since: u64,
-) -> Result<HashSet<Node>> {
-    let mut found = HashSet::new();
+) -> Result<Leased<HashSet<Node>>> {
+    let mut found = Leased::<HashSet<_>>::new(walk.memory());
     while let Some(node) = commits.pop() {
         if found.contains(&node) {
             continue;
@@ -221,9 +237,9 @@ async fn newer<S: Storage>(
         if found.len() >= walk.repository.engine.limits.unpacked_objects {
             return Err(Error::LimitExceeded("unpacked_objects"));
         }
-        found.insert(node);
+        found.insert(node)?;
         for parent in commit.parents {
-            commits.push(walk.require(&parent).await?);
+            commits.push(walk.require(&parent).await?)?;
         }
     }
     Ok(found)

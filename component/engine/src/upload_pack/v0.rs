@@ -20,6 +20,7 @@ use super::{malformed, send_pack};
 use crate::refs::{Resolved, is_hidden};
 use crate::storage::Storage;
 use crate::walk::{Range, Walk};
+use crate::working_memory::Leased;
 use crate::{Repository, Result};
 
 /// Answers one request.
@@ -31,14 +32,14 @@ pub(super) async fn serve<S: Storage, O: Output>(
     let arguments = FetchArgs::v0(repository, &mut request).await?;
     let mut walk = Walk::new(repository).await?;
     check_wants(repository, &mut walk, &arguments.wants).await?;
-    let mut plan = Plan::new(&arguments, Vec::new());
+    let mut plan = Plan::new(&arguments, Leased::<Vec<_>>::new(walk.memory()))?;
     if arguments.deepens() || !arguments.shallow.is_empty() {
         let lines = plan.deepen(&mut walk, &arguments, OwnCuts::Advertised).await?;
-        for oid in lines.shallow {
-            v0::shallow(oid, response.buffer());
+        for oid in lines.shallow.iter() {
+            v0::shallow(*oid, response.buffer());
         }
-        for oid in lines.unshallow {
-            v0::unshallow(oid, response.buffer());
+        for oid in lines.unshallow.iter() {
+            v0::unshallow(*oid, response.buffer());
         }
         if arguments.deepens() {
             v0::end_of_shallow(response.buffer());
@@ -46,7 +47,7 @@ pub(super) async fn serve<S: Storage, O: Output>(
     }
     let common = negotiate(&mut walk, &request, &plan.wants, response).await?;
     let Some(common) = common else { return Ok(()) };
-    plan.haves.extend(common.oids);
+    plan.haves.extend(common.oids.iter().copied())?;
     send_pack::send(&mut walk, &arguments, &plan, response).await?;
     if arguments.side_band.is_some() {
         pkt_line::flush(response.buffer());
@@ -62,7 +63,8 @@ async fn check_wants<S: Storage>(
 ) -> Result<()> {
     let config = repository.config();
     let hidden_too = config.allow_tip_sha1_in_want || config.allow_reachable_sha1_in_want;
-    let mut missing: HashSet<Oid> = wants.iter().copied().collect();
+    let memory = walk.memory();
+    let mut missing = Leased::<HashSet<Oid>>::of(memory, wants.iter().copied())?;
     for want in wants {
         if walk.find(want).await?.is_none() {
             return Err(malformed(&format!("not our ref {want}")));
@@ -72,12 +74,12 @@ async fn check_wants<S: Storage>(
         return Ok(());
     }
     let hidden = |name: &BStr| !hidden_too && is_hidden(name, &config.hide_refs);
-    let mut tips = Vec::new();
+    let mut tips = Leased::<Vec<_>>::new(memory);
     if let Some(Resolved::Ref(head)) = repository.resolve_ref("HEAD".into()).await?
         && !hidden("HEAD".into())
     {
         missing.remove(&head.oid);
-        tips.push(head.oid);
+        tips.push(head.oid)?;
     }
     let mut refs = repository.refs(&[]).await?;
     while let Some(found) = refs.next().await? {
@@ -86,18 +88,18 @@ async fn check_wants<S: Storage>(
             if missing.is_empty() {
                 return Ok(());
             }
-            tips.push(found.oid);
+            tips.push(found.oid)?;
         }
     }
     // A stateless client may have chosen from refs that have moved since: what these reach counts.
-    let mut range = Range::default();
+    let mut range = Range::new(memory);
     for want in wants.iter().filter(|want| missing.contains(want)) {
         // Git asks its rev-list, which knows commits only: trees and blobs pass, and clients with
         // partial clones depend on it.
-        range.include.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node));
+        range.include.extend(walk.peel_to_commit(want).await?.map(|(_, node)| node))?;
     }
-    for tip in tips {
-        range.exclude.extend(walk.peel_to_commit(&tip).await?.map(|(_, node)| node));
+    for tip in tips.iter() {
+        range.exclude.extend(walk.peel_to_commit(tip).await?.map(|(_, node)| node))?;
     }
     match walk.limited(&range).await?.commits.first() {
         None => Ok(()),
@@ -113,7 +115,7 @@ async fn negotiate<S: Storage, O: Output>(
     response: &mut Response<'_, O>,
 ) -> Result<Option<Common>> {
     let Capabilities { ack_mode, no_done, .. } = request.capabilities;
-    let mut common = Common::default();
+    let mut common = Common::new(walk.memory());
     let mut last = None;
     let (mut got_common, mut got_other, mut sent_ready) = (false, false, false);
     for have in &request.haves {

@@ -6,6 +6,7 @@ use crate::object::Kind;
 use crate::odb::BitmapView;
 use crate::storage::Storage;
 use crate::upload_pack::Filter;
+use crate::working_memory::Leased;
 
 /// Objects that can be gone through bit by bit in the time one commit takes to be compared with
 /// its parents.
@@ -14,9 +15,9 @@ const OBJECTS_PER_COMMIT: usize = 500;
 /// What some commits reach.
 #[derive(Debug)]
 struct Reached {
-    bits: Vec<u64>,
+    bits: Leased<Vec<u64>>,
     /// Commits that no bitmap covers.
-    walked: Vec<Node>,
+    walked: Leased<Vec<Node>>,
 }
 
 impl<S: Storage> Walk<'_, S> {
@@ -35,27 +36,27 @@ impl<S: Storage> Walk<'_, S> {
         let Some(view) = self.repository.odb.bitmaps().await? else { return Ok(false) };
         let had = self.reach(&view, haves, None).await?;
         self.insert(&view, &had.bits, &mut selection.had).await?;
-        for node in &had.walked {
-            selection.had.insert(*node);
+        for node in had.walked.iter() {
+            selection.had.insert(*node)?;
         }
-        for node in &had.walked {
+        for node in had.walked.iter() {
             let tree_id = self.commit(*node).await?.tree_id;
             self.exclude_tree(selection, &tree_id).await?;
         }
         let mut reached = self.reach(&view, wants, Some(&selection.had)).await?;
-        for (bits, had) in reached.bits.iter_mut().zip(&had.bits) {
+        for (bits, had) in reached.bits.iter_mut().zip(&*had.bits) {
             *bits &= !had;
         }
         if *filter == no_blobs() {
-            view.bitmaps.remove(Kind::Blob, &mut reached.bits).await?;
+            view.bitmaps.remove(&self.repository.odb, Kind::Blob, &mut reached.bits).await?;
         }
         self.insert(&view, &reached.bits, &mut selection.wanted).await?;
         if !had.walked.is_empty() {
             selection.wanted.subtract(&selection.had);
         }
-        for node in reached.walked {
-            selection.wanted.insert(node);
-            let tree_id = self.commit(node).await?.tree_id;
+        for node in reached.walked.iter() {
+            selection.wanted.insert(*node)?;
+            let tree_id = self.commit(*node).await?.tree_id;
             self.include_tree(selection, &tree_id, filter, false).await?;
         }
         Ok(true)
@@ -83,11 +84,12 @@ impl<S: Storage> Walk<'_, S> {
         commits: &[Node],
         stop: Option<&ObjectSet>,
     ) -> Result<Reached> {
-        let mut reached = Reached { bits: view.bitmaps.none(), walked: Vec::new() };
-        let mut seen = ObjectSet::default();
-        let mut stack: Vec<Node> = commits.iter().rev().copied().collect();
+        let bits = view.bitmaps.none(&self.repository.odb)?;
+        let mut reached = Reached { bits, walked: Leased::<Vec<_>>::new(self.memory()) };
+        let mut seen = ObjectSet::new(self.memory());
+        let mut stack = Leased::<Vec<_>>::of(self.memory(), commits.iter().rev().copied())?;
         while let Some(node) = stack.pop() {
-            if stop.is_some_and(|stop| stop.contains(node)) || !seen.insert(node) {
+            if stop.is_some_and(|stop| stop.contains(node)) || !seen.insert(node)? {
                 continue;
             }
             if let Some(place) = view.place(node).await? {
@@ -101,10 +103,10 @@ impl<S: Storage> Walk<'_, S> {
                     continue;
                 }
             }
-            reached.walked.push(node);
+            reached.walked.push(node)?;
             for parent in self.commit(node).await?.parents {
                 match self.find(&parent).await? {
-                    Some(parent) => stack.push(parent),
+                    Some(parent) => stack.push(parent)?,
                     // What the client has need not be whole here.
                     None if stop.is_none() => {}
                     None => _ = self.require(&parent).await?,
@@ -122,15 +124,15 @@ impl<S: Storage> Walk<'_, S> {
         set: &mut ObjectSet,
     ) -> Result<()> {
         if view.is_canonical() {
-            return view.nodes(bits, |node| _ = set.insert(node)).await;
+            return view.nodes(bits, |node| set.insert(node).map(drop)).await;
         }
         // It may be in a pack that is asked earlier, and then counts there.
-        let mut nodes = Vec::new();
+        let mut nodes = Leased::<Vec<_>>::new(self.memory());
         view.nodes(bits, |node| nodes.push(node)).await?;
-        for node in nodes {
-            let oid = self.oid(node).await?;
+        for node in nodes.iter() {
+            let oid = self.oid(*node).await?;
             if let Some(node) = self.find(&oid).await? {
-                set.insert(node);
+                set.insert(node)?;
             }
         }
         Ok(())

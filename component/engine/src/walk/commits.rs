@@ -1,30 +1,40 @@
 //! Commits reachable from some and not from others.
 
 use std::collections::{BinaryHeap, HashMap};
+use std::rc::Rc;
 
 use gitwasi_wire::Oid;
 
 use super::{Node, Walk};
 use crate::quick_hash::QuickState;
 use crate::storage::Storage;
+use crate::working_memory::{Leased, Share};
 use crate::{Error, Result};
 
 /// What to walk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Range {
     /// Commits to begin with.
-    pub(crate) include: Vec<Node>,
+    pub(crate) include: Leased<Vec<Node>>,
     /// Commits that are left out with all they reach.
-    pub(crate) exclude: Vec<Node>,
+    pub(crate) exclude: Leased<Vec<Node>>,
     /// Commits older than this are left out with all they reach; seconds since 1970.
     pub(crate) since: Option<u64>,
 }
 
+impl Range {
+    /// No commit.
+    pub(crate) fn new(memory: &Rc<Share>) -> Self {
+        let (include, exclude) = (Leased::<Vec<_>>::new(memory), Leased::<Vec<_>>::new(memory));
+        Self { include, exclude, since: None }
+    }
+}
+
 /// What was found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Limited {
     /// The commits of the range, the newest first.
-    pub(crate) commits: Vec<Found>,
+    pub(crate) commits: Leased<Vec<Found>>,
     state: State,
 }
 
@@ -52,12 +62,13 @@ struct Seen {
     parents: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    seen: Vec<Seen>,
-    parents: Vec<Node>,
-    index: HashMap<Node, u32, QuickState>,
-    queue: BinaryHeap<(u64, std::cmp::Reverse<u32>)>,
+    memory: Rc<Share>,
+    seen: Leased<Vec<Seen>>,
+    parents: Leased<Vec<Node>>,
+    index: Leased<HashMap<Node, u32, QuickState>>,
+    queue: Leased<BinaryHeap<(u64, std::cmp::Reverse<u32>)>>,
     /// Commits in the queue that are still in the range.
     interesting: usize,
 }
@@ -69,8 +80,10 @@ impl<S: Storage> Walk<'_, S> {
     /// [`crate::Limits::unpacked_objects`] commits, those outside that had to be looked at
     /// included.
     pub(crate) async fn limited(&mut self, range: &Range) -> Result<Limited> {
-        let limited = self.limited_to(range, usize::MAX).await?;
-        Ok(limited.unwrap_or_default())
+        match self.limited_to(range, usize::MAX).await? {
+            Some(limited) => Ok(limited),
+            None => State::new(self.memory()).result(Leased::<Vec<_>>::new(self.memory())),
+        }
     }
 
     /// As [`Self::limited`]; `None` when more than `most` commits were found that may be in the
@@ -80,14 +93,14 @@ impl<S: Storage> Walk<'_, S> {
         range: &Range,
         most: usize,
     ) -> Result<Option<Limited>> {
-        let mut state = State::default();
-        for node in &range.exclude {
+        let mut state = State::new(self.memory());
+        for node in range.exclude.iter() {
             self.meet(&mut state, *node, UNINTERESTING, range).await?;
         }
-        for node in &range.include {
+        for node in range.include.iter() {
             self.meet(&mut state, *node, 0, range).await?;
         }
-        let mut found = Vec::new();
+        let mut found = Leased::<Vec<_>>::new(self.memory());
         let mut slop = SLOP;
         let mut oldest = u64::MAX;
         while let Some((date, std::cmp::Reverse(number))) = state.queue.pop() {
@@ -102,7 +115,7 @@ impl<S: Storage> Walk<'_, S> {
             if !uninteresting {
                 state.interesting -= 1;
                 oldest = date;
-                found.push(number);
+                found.push(number)?;
                 if found.len() > most {
                     return Ok(None);
                 }
@@ -116,7 +129,7 @@ impl<S: Storage> Walk<'_, S> {
                 slop = SLOP;
             }
         }
-        Ok(Some(state.result(found)))
+        state.result(found).map(Some)
     }
 
     async fn meet(
@@ -128,7 +141,7 @@ impl<S: Storage> Walk<'_, S> {
     ) -> Result<()> {
         if let Some(number) = state.index.get(&node) {
             if flags & UNINTERESTING != 0 {
-                state.exclude(*number);
+                state.exclude(*number)?;
             }
             return Ok(());
         }
@@ -144,7 +157,7 @@ impl<S: Storage> Walk<'_, S> {
         let first_parent = state.parents.len();
         for parent in &commit.parents {
             match self.find(parent).await? {
-                Some(parent) => state.parents.push(parent),
+                Some(parent) => state.parents.push(parent)?,
                 None if flags & UNINTERESTING != 0 => {}
                 None => return Err(Error::Corrupt(format!("missing commit {parent}"))),
             }
@@ -155,20 +168,19 @@ impl<S: Storage> Walk<'_, S> {
             flags |= UNINTERESTING;
         }
         let number = state.seen.len() as u32;
-        state.index.insert(node, number);
-        state.queue.push((commit.date, std::cmp::Reverse(number)));
+        state.index.insert(node, number)?;
+        state.queue.push((commit.date, std::cmp::Reverse(number)))?;
         state.interesting += usize::from(flags & UNINTERESTING == 0);
         let tree_id = commit.tree_id;
         if flags & UNINTERESTING != 0 {
             // Where dates lie, a parent may have been met before.
             for at in first_parent..state.parents.len() {
                 if let Some(number) = state.index.get(&state.parents[at]) {
-                    state.exclude(*number);
+                    state.exclude(*number)?;
                 }
             }
         }
-        state.seen.push(Seen { node, tree_id, flags: flags | QUEUED, parents });
-        Ok(())
+        state.seen.push(Seen { node, tree_id, flags: flags | QUEUED, parents })
     }
 }
 
@@ -189,6 +201,17 @@ impl Limited {
 }
 
 impl State {
+    fn new(memory: &Rc<Share>) -> Self {
+        Self {
+            memory: Rc::clone(memory),
+            seen: Leased::<Vec<_>>::new(memory),
+            parents: Leased::<Vec<_>>::new(memory),
+            index: Leased::<HashMap<_, _, _>>::new(memory),
+            queue: Leased::<BinaryHeap<_>>::new(memory),
+            interesting: 0,
+        }
+    }
+
     /// The places of a commit's parents.
     fn parents_of(&self, number: u32) -> std::ops::Range<usize> {
         let start = |number: usize| self.seen.get(number).map(|commit| commit.parents as usize);
@@ -198,8 +221,8 @@ impl State {
     }
 
     /// Marks a commit, and what is known of its ancestors, as outside.
-    fn exclude(&mut self, number: u32) {
-        let mut stack = vec![number];
+    fn exclude(&mut self, number: u32) -> Result<()> {
+        let mut stack = Leased::<Vec<_>>::of(&self.memory, [number])?;
         while let Some(number) = stack.pop() {
             let commit = &mut self.seen[number as usize];
             if commit.flags & UNINTERESTING != 0 {
@@ -211,18 +234,20 @@ impl State {
             } else {
                 let parents = self.parents_of(number);
                 let parents = parents.filter_map(|at| self.index.get(&self.parents[at]));
-                stack.extend(parents);
+                stack.extend(parents.copied())?;
             }
         }
+        Ok(())
     }
 
-    fn result(mut self, found: Vec<u32>) -> Limited {
-        self.queue = BinaryHeap::new();
-        let inside = found.into_iter().filter_map(|number| {
-            let commit = &self.seen[number as usize];
+    fn result(mut self, found: Leased<Vec<u32>>) -> Result<Limited> {
+        self.queue = Leased::<BinaryHeap<_>>::new(&self.memory);
+        let inside = found.iter().filter_map(|number| {
+            let commit = &self.seen[*number as usize];
             let node = commit.node;
-            (commit.flags & UNINTERESTING == 0).then_some(Found { node, number })
+            (commit.flags & UNINTERESTING == 0).then_some(Found { node, number: *number })
         });
-        Limited { commits: inside.collect(), state: self }
+        let commits = Leased::<Vec<_>>::of(&self.memory, inside)?;
+        Ok(Limited { commits, state: self })
     }
 }

@@ -14,10 +14,27 @@ use super::{Node, Selection, Walk};
 use crate::object::{EntryMode, Kind, Tree, TreeEntry};
 use crate::storage::Storage;
 use crate::upload_pack::Filter;
+use crate::working_memory::{Content, Lease, Leased, Share};
 use crate::{Error, Result};
 
 /// A tree to compare with, and whether the client has it.
 type Base = (Node, bool);
+
+/// Bytes that a base takes besides its content while it is compared.
+const EACH: usize = 200;
+
+/// Trees that are still to be compared.
+struct Stack {
+    /// Each with the place where its bases begin, which end where those of the next do.
+    trees: Leased<Vec<(Node, usize)>>,
+    bases: Leased<Vec<Base>>,
+}
+
+impl Stack {
+    fn new(memory: &Rc<Share>) -> Self {
+        Self { trees: Leased::<Vec<_>>::new(memory), bases: Leased::<Vec<_>>::new(memory) }
+    }
+}
 
 impl<S: Storage> Walk<'_, S> {
     /// Adds what is new in a commit. Its parents are added by themselves, or had by the client.
@@ -29,18 +46,18 @@ impl<S: Storage> Walk<'_, S> {
         filter: &Filter,
     ) -> Result<()> {
         let root = self.require(&limited.tree_id(commit)).await?;
-        let mut bases = Vec::new();
+        let mut stack = Stack::new(self.memory());
         for (tree_id, had) in limited.parents(commit) {
             match self.find(&tree_id).await? {
                 Some(base) if base == root => return Ok(()),
-                base => bases.extend(base.map(|base| (base, had))),
+                base => stack.bases.extend(base.map(|base| (base, had)))?,
             }
         }
-        let mut stack = Vec::new();
-        if selection.meet_tree(root, 0, filter, false) {
-            stack.push((root, bases));
+        if selection.meet_tree(root, 0, filter, false)? {
+            stack.trees.push((root, 0))?;
         }
-        while let Some((node, bases)) = stack.pop() {
+        while let Some((node, first)) = stack.trees.pop() {
+            let bases = stack.bases.split_off(first);
             self.compare(selection, node, &bases, filter, &mut stack).await?;
         }
         Ok(())
@@ -52,15 +69,21 @@ impl<S: Storage> Walk<'_, S> {
         node: Node,
         bases: &[Base],
         filter: &Filter,
-        stack: &mut Vec<(Node, Vec<Base>)>,
+        stack: &mut Stack,
     ) -> Result<()> {
         let format = self.repository.object_format();
         let content = self.tree(node).await?;
-        let mut contents = Vec::with_capacity(bases.len());
+        let mut contents = Leased::<Vec<_>>::new(self.memory());
+        // A merge may have any number of parents, each with a tree that is too small to count.
+        let mut lease = Lease::new(self.memory());
+        let mut bytes = 0;
         for (base, had) in bases {
-            contents.push((self.tree(*base).await?, *had));
+            let tree = self.tree(*base).await?;
+            bytes += tree.capacity() + EACH;
+            lease.cover(bytes)?;
+            contents.push((tree, *had))?;
             if *had {
-                selection.had.insert(*base);
+                selection.had.insert(*base)?;
             }
         }
         let mut others: Vec<(Peekable<Tree<'_>>, bool)> = contents
@@ -86,25 +109,25 @@ impl<S: Storage> Walk<'_, S> {
                 // The version before is what a delta is likely to build on.
                 for (oid, had) in below {
                     if had && let Some(base) = self.find(&oid).await? {
-                        selection.had.insert(base);
+                        selection.had.insert(base)?;
                     }
                 }
                 self.include_blob(selection, &entry.oid, filter).await?;
                 continue;
             }
             let node = self.require(&entry.oid).await?;
-            if selection.meet_tree(node, 0, filter, false) {
-                let mut bases = Vec::with_capacity(below.len());
+            if selection.meet_tree(node, 0, filter, false)? {
+                let first = stack.bases.len();
                 for (oid, had) in below {
-                    bases.extend(self.find(&oid).await?.map(|base| (base, had)));
+                    stack.bases.extend(self.find(&oid).await?.map(|base| (base, had)))?;
                 }
-                stack.push((node, bases));
+                stack.trees.push((node, first))?;
             }
         }
         Ok(())
     }
 
-    async fn tree(&self, node: Node) -> Result<Rc<Vec<u8>>> {
+    async fn tree(&self, node: Node) -> Result<Content> {
         let object = self.read(node).await?;
         if object.kind != Kind::Tree {
             return Err(Error::corrupt("an object that should be a tree"));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 use gitwasi_wire::Oid;
 
@@ -13,17 +14,18 @@ use crate::object::{EntryMode, Kind, Tag, Tree};
 use crate::odb::Object;
 use crate::storage::Storage;
 use crate::upload_pack::Filter;
+use crate::working_memory::{Leased, Share};
 use crate::{Error, Result};
 
 /// The objects of a pack to be made.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Selection {
     /// What to send.
     pub(crate) wanted: ObjectSet,
     /// What of the objects next to those the client is known to have; bases of thin packs.
     pub(crate) had: ObjectSet,
     /// Trees met, and how far from the root, where the filter asks for it.
-    depths: HashMap<Node, u64>,
+    depths: Leased<HashMap<Node, u64>>,
     /// Objects walked but not sent, because of the filter.
     passed: ObjectSet,
     /// Whether all that a tree reaches is selected when the tree is, now or before the end.
@@ -48,12 +50,12 @@ impl<S: Storage> Walk<'_, S> {
         all_edges: bool,
         filter: &Filter,
     ) -> Result<Selection> {
-        let mut selection = Selection::default();
-        let mut range = CommitRange::default();
-        let mut tips = Vec::new();
+        let mut selection = Selection::new(self.memory());
+        let mut range = CommitRange::new(self.memory());
+        let mut tips = Leased::<Vec<_>>::new(self.memory());
         for oid in haves {
             match self.peel_to_commit(oid).await? {
-                Some((_, node)) => range.exclude.push(node),
+                Some((_, node)) => range.exclude.push(node)?,
                 None => self.exclude_tip(&mut selection, oid).await?,
             }
         }
@@ -61,11 +63,11 @@ impl<S: Storage> Walk<'_, S> {
             self.include_tip(&mut selection, oid, &mut range, &mut tips).await?;
         }
         if range.exclude.is_empty() {
-            let given = range.include.clone();
+            let given = Leased::<Vec<_>>::of(self.memory(), range.include.iter().copied())?;
             self.select_all(&mut selection, range.include, filter).await?;
             // What was asked for by its oid is sent whatever the filter says.
-            for node in given {
-                selection.wanted.insert(node);
+            for node in given.iter() {
+                selection.wanted.insert(*node)?;
             }
         } else {
             let (wants, haves) = (&range.include, &range.exclude);
@@ -81,14 +83,14 @@ impl<S: Storage> Walk<'_, S> {
                 Some(few) => few,
                 None => self.limited(&range).await?,
             };
-            for commit in &limited.commits {
+            for commit in limited.commits.iter() {
                 if filter.sends(Kind::Commit) || range.include.contains(&commit.node) {
-                    selection.wanted.insert(commit.node);
+                    selection.wanted.insert(commit.node)?;
                 }
             }
             if all_edges || filter.tree_depth.is_some() {
                 self.exclude_edges(&mut selection, &limited, &range, all_edges).await?;
-                for commit in &limited.commits {
+                for commit in limited.commits.iter() {
                     let tree_id = limited.tree_id(*commit);
                     self.include_tree(&mut selection, &tree_id, filter, false).await?;
                 }
@@ -106,16 +108,16 @@ impl<S: Storage> Walk<'_, S> {
     async fn select_tips(
         &mut self,
         mut selection: Selection,
-        tips: Vec<(Oid, Kind)>,
+        tips: Leased<Vec<(Oid, Kind)>>,
         filter: &Filter,
     ) -> Result<Selection> {
-        for (oid, kind) in tips {
+        for (oid, kind) in tips.iter() {
             match kind {
-                Kind::Tree => self.include_tree(&mut selection, &oid, filter, true).await?,
+                Kind::Tree => self.include_tree(&mut selection, oid, filter, true).await?,
                 _ => {
-                    let node = self.require(&oid).await?;
+                    let node = self.require(oid).await?;
                     if !selection.had.contains(node) {
-                        selection.wanted.insert(node);
+                        selection.wanted.insert(node)?;
                     }
                 }
             }
@@ -132,7 +134,7 @@ impl<S: Storage> Walk<'_, S> {
             if self.header(node).await?.0 != Kind::Tag {
                 if selection.wanted.contains(node) {
                     for node in chain {
-                        selection.wanted.insert(node);
+                        selection.wanted.insert(node)?;
                     }
                 }
                 return Ok(());
@@ -149,27 +151,23 @@ impl<S: Storage> Walk<'_, S> {
         selection: &mut Selection,
         oid: &Oid,
         range: &mut CommitRange,
-        tips: &mut Vec<(Oid, Kind)>,
+        tips: &mut Leased<Vec<(Oid, Kind)>>,
     ) -> Result<()> {
         let mut current = *oid;
         for _ in 0..=self.repository.engine.limits.tag_depth {
             let node = self.require(&current).await?;
             match self.kind(node).await? {
                 Kind::Commit => {
-                    range.include.push(node);
-                    return Ok(());
+                    return range.include.push(node);
                 }
                 Kind::Tag => {
                     if !selection.had.contains(node) {
-                        selection.wanted.insert(node);
+                        selection.wanted.insert(node)?;
                     }
                     let object = self.read(node).await?;
                     current = Tag::parse(&object.content, self.repository.object_format())?.target;
                 }
-                kind => {
-                    tips.push((current, kind));
-                    return Ok(());
-                }
+                kind => return tips.push((current, kind)),
             }
         }
         Err(Error::LimitExceeded("tag_depth"))
@@ -180,10 +178,7 @@ impl<S: Storage> Walk<'_, S> {
         let Some(node) = self.find(&oid).await? else { return Ok(()) };
         match self.header(node).await?.0 {
             Kind::Tree => self.exclude_tree(selection, &oid).await,
-            _ => {
-                selection.had.insert(node);
-                Ok(())
-            }
+            _ => selection.had.insert(node).map(drop),
         }
     }
 
@@ -191,7 +186,7 @@ impl<S: Storage> Walk<'_, S> {
     async fn select_all(
         &mut self,
         selection: &mut Selection,
-        mut commits: Vec<Node>,
+        mut commits: Leased<Vec<Node>>,
         filter: &Filter,
     ) -> Result<()> {
         if self.select_by_bitmaps(selection, &commits, &[], filter).await? {
@@ -199,12 +194,12 @@ impl<S: Storage> Walk<'_, S> {
         }
         selection.whole_trees = true;
         commits.reverse();
-        let mut trees = Vec::new();
+        let mut trees = Leased::<Vec<_>>::new(self.memory());
         while let Some(node) = commits.pop() {
             let new = if filter.sends(Kind::Commit) {
-                selection.wanted.insert(node)
+                selection.wanted.insert(node)?
             } else {
-                selection.passed.insert(node)
+                selection.passed.insert(node)?
             };
             if !new {
                 continue;
@@ -213,10 +208,10 @@ impl<S: Storage> Walk<'_, S> {
             for parent in &commit.parents {
                 let parent = self.require(parent).await?;
                 if !selection.wanted.contains(parent) && !selection.passed.contains(parent) {
-                    commits.push(parent);
+                    commits.push(parent)?;
                 }
             }
-            trees.push(commit.tree_id);
+            trees.push(commit.tree_id)?;
             if trees.len() == WINDOW {
                 self.include_trees(selection, &mut trees, filter).await?;
             }
@@ -228,7 +223,7 @@ impl<S: Storage> Walk<'_, S> {
     async fn include_trees(
         &mut self,
         selection: &mut Selection,
-        trees: &mut Vec<Oid>,
+        trees: &mut Leased<Vec<Oid>>,
         filter: &Filter,
     ) -> Result<()> {
         if filter.tree_depth == Some(0) {
@@ -267,9 +262,9 @@ impl<S: Storage> Walk<'_, S> {
     ) -> Result<()> {
         let Some(root) = self.find(oid).await? else { return Ok(()) };
         let format = self.repository.object_format();
-        let mut stack = Vec::new();
-        if selection.had.insert(root) {
-            stack.push(root);
+        let mut stack = Leased::<Vec<_>>::new(self.memory());
+        if selection.had.insert(root)? {
+            stack.push(root)?;
         }
         while let Some(node) = stack.pop() {
             let object = self.read(node).await?;
@@ -283,8 +278,8 @@ impl<S: Storage> Walk<'_, S> {
                 }
                 // The client may have a partial clone, and so may we.
                 let Some(node) = self.find(&entry.oid).await? else { continue };
-                if selection.had.insert(node) && entry.mode == EntryMode::Tree {
-                    stack.push(node);
+                if selection.had.insert(node)? && entry.mode == EntryMode::Tree {
+                    stack.push(node)?;
                 }
             }
         }
@@ -305,9 +300,9 @@ impl<S: Storage> Walk<'_, S> {
         }
         let root = self.require(oid).await?;
         let format = self.repository.object_format();
-        let mut stack = Vec::new();
-        if selection.meet_tree(root, 0, filter, given) {
-            stack.push((root, 0u64));
+        let mut stack = Leased::<Vec<_>>::new(self.memory());
+        if selection.meet_tree(root, 0, filter, given)? {
+            stack.push((root, 0u64))?;
         }
         while let Some((node, depth)) = stack.pop() {
             let object = self.read(node).await?;
@@ -325,8 +320,8 @@ impl<S: Storage> Walk<'_, S> {
                     EntryMode::Submodule => {}
                     EntryMode::Tree => {
                         let node = self.require(&entry.oid).await?;
-                        if selection.meet_tree(node, depth, filter, false) {
-                            stack.push((node, depth));
+                        if selection.meet_tree(node, depth, filter, false)? {
+                            stack.push((node, depth))?;
                         }
                     }
                     EntryMode::Blob => self.include_blob(selection, &entry.oid, filter).await?,
@@ -377,15 +372,24 @@ impl<S: Storage> Walk<'_, S> {
         if let Some(limit) = filter.blob_limit
             && (selection.passed.contains(node) || self.header(node).await?.1 >= limit)
         {
-            selection.passed.insert(node);
-            return Ok(());
+            return selection.passed.insert(node).map(drop);
         }
-        selection.wanted.insert(node);
-        Ok(())
+        selection.wanted.insert(node).map(drop)
     }
 }
 
 impl Selection {
+    /// Nothing yet.
+    pub(super) fn new(memory: &Rc<Share>) -> Self {
+        Self {
+            wanted: ObjectSet::new(memory),
+            had: ObjectSet::new(memory),
+            depths: Leased::<HashMap<_, _>>::new(memory),
+            passed: ObjectSet::new(memory),
+            whole_trees: false,
+        }
+    }
+
     /// Notes a tree; true if what is in it has to be looked at.
     pub(super) fn meet_tree(
         &mut self,
@@ -393,22 +397,23 @@ impl Selection {
         depth: u64,
         filter: &Filter,
         given: bool,
-    ) -> bool {
+    ) -> Result<bool> {
         if self.had.contains(node) {
-            return false;
+            return Ok(false);
         }
         let new = if given || filter.sends(Kind::Tree) {
-            self.wanted.insert(node)
+            self.wanted.insert(node)?
         } else {
-            self.passed.insert(node)
+            self.passed.insert(node)?
         };
         if filter.tree_depth.is_none() {
-            return new;
+            return Ok(new);
         }
         // Met before, but deeper, so that less of it was looked at.
-        let before = self.depths.entry(node).or_insert(u64::MAX);
-        let nearer = depth < *before;
-        *before = depth.min(*before);
-        nearer
+        let nearer = self.depths.get(&node).is_none_or(|before| depth < *before);
+        if nearer {
+            self.depths.insert(node, depth)?;
+        }
+        Ok(nearer)
     }
 }

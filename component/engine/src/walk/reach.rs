@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Node, Walk};
 use crate::storage::Storage;
+use crate::working_memory::Leased;
 use crate::{Error, Result};
 
 impl<S: Storage> Walk<'_, S> {
@@ -25,17 +26,22 @@ impl<S: Storage> Walk<'_, S> {
             least = least.zip(generation).map(|(least, generation)| least.min(generation));
         }
         // True: reaches a target. False: looked at, and does not as far as is known.
-        let mut known: HashMap<Node, bool> = HashMap::new();
+        let mut known = Leased::<HashMap<Node, bool>>::new(self.memory());
+        // Commits on the way, and where the parents begin that are still to be followed.
+        let mut stack = Leased::<Vec<(Node, Option<usize>)>>::new(self.memory());
+        let mut left = Leased::<Vec<Node>>::new(self.memory());
         for start in from {
-            let mut stack = vec![(*start, None::<Vec<Node>>)];
-            while let Some((node, parents)) = stack.last_mut() {
-                let node = *node;
+            stack.push((*start, None))?;
+            while let Some((node, parents)) = stack.last().copied() {
                 if targets.contains(&node) || known.get(&node) == Some(&true) {
-                    known.extend(stack.drain(..).map(|(node, _)| (node, true)));
+                    for (node, _) in stack.drain(..) {
+                        known.insert(node, true)?;
+                    }
+                    left.clear();
                     break;
                 }
-                if parents.is_none() {
-                    if known.insert(node, false).is_some() {
+                let Some(parents) = parents else {
+                    if known.insert(node, false)?.is_some() {
                         stack.pop();
                         continue;
                     }
@@ -43,7 +49,7 @@ impl<S: Storage> Walk<'_, S> {
                         return Err(Error::LimitExceeded("unpacked_objects"));
                     }
                     let commit = self.commit(node).await?;
-                    let mut next = Vec::new();
+                    let first = left.len();
                     let generation = match least {
                         Some(_) => self.generation(node).await?,
                         None => None,
@@ -51,16 +57,17 @@ impl<S: Storage> Walk<'_, S> {
                     let beyond = least.zip(generation).is_some_and(|(least, own)| own <= least);
                     if (commit.date >= oldest || node == *start) && !beyond {
                         for parent in commit.parents.iter().rev() {
-                            next.extend(self.find(parent).await?);
+                            left.extend(self.find(parent).await?)?;
                         }
                     }
                     if let Some((_, parents)) = stack.last_mut() {
-                        *parents = Some(next);
+                        *parents = Some(first);
                     }
                     continue;
-                }
-                match parents.as_mut().and_then(Vec::pop) {
-                    Some(parent) => stack.push((parent, None)),
+                };
+                let next = if left.len() > parents { left.pop() } else { None };
+                match next {
+                    Some(parent) => stack.push((parent, None))?,
                     None => _ = stack.pop(),
                 }
             }

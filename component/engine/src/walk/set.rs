@@ -1,5 +1,10 @@
 //! Sets of objects: a bit each.
 
+use std::rc::Rc;
+
+use crate::Result;
+use crate::working_memory::{Leased, Share};
+
 /// An object of one odb: 8 bytes that stay the same while the odb is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Node {
@@ -33,41 +38,50 @@ impl Node {
 }
 
 /// A set of nodes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ObjectSet {
-    packs: Vec<Vec<u64>>,
-    loose: Vec<u64>,
+    memory: Rc<Share>,
+    packs: Vec<Leased<Vec<u64>>>,
+    loose: Leased<Vec<u64>>,
     count: u64,
 }
 
 impl ObjectSet {
+    /// An empty one.
+    pub(crate) fn new(memory: &Rc<Share>) -> Self {
+        let loose = Leased::<Vec<_>>::new(memory);
+        Self { memory: Rc::clone(memory), packs: Vec::new(), loose, count: 0 }
+    }
+
     /// Adds a node; false if it was there.
-    pub(crate) fn insert(&mut self, node: Node) -> bool {
+    pub(crate) fn insert(&mut self, node: Node) -> Result<bool> {
         let words = match node.as_loose() {
             Some(_) => &mut self.loose,
             None => {
                 let pack = node.pack as usize;
                 if pack >= self.packs.len() {
-                    self.packs.resize_with(pack + 1, Vec::new);
+                    let memory = &self.memory;
+                    self.packs.resize_with(pack + 1, || Leased::<Vec<_>>::new(memory));
                 }
                 &mut self.packs[pack]
             }
         };
         let (word, bit) = (node.pos as usize / 64, 1 << (node.pos % 64));
         if word >= words.len() {
+            words.reserve(word + 1 - words.len())?;
             words.resize(word + 1, 0);
         }
         let new = words[word] & bit == 0;
         words[word] |= bit;
         self.count += u64::from(new);
-        new
+        Ok(new)
     }
 
     /// Removes what is in `other`.
     pub(crate) fn subtract(&mut self, other: &Self) {
         let pairs = self.packs.iter_mut().zip(&other.packs);
         for (words, others) in pairs.chain([(&mut self.loose, &other.loose)]) {
-            for (word, other) in words.iter_mut().zip(others) {
+            for (word, other) in words.iter_mut().zip(&**others) {
                 self.count -= u64::from((*word & other).count_ones());
                 *word &= !other;
             }
@@ -90,12 +104,12 @@ impl ObjectSet {
 
     /// The positions of one pack's objects in the set, ascending.
     pub(crate) fn in_pack(&self, pack: u32) -> impl Iterator<Item = u32> {
-        bits(self.packs.get(pack as usize).map_or(&[], Vec::as_slice))
+        bits(self.packs.get(pack as usize).map_or(&[], |words| words.as_slice()))
     }
 
     /// How many of one pack's objects are in the set.
     pub(crate) fn count_in_pack(&self, pack: u32) -> u32 {
-        let words = self.packs.get(pack as usize).map_or(&[][..], Vec::as_slice);
+        let words = self.packs.get(pack as usize).map_or(&[][..], |words| words.as_slice());
         words.iter().map(|word| word.count_ones()).sum()
     }
 
@@ -119,15 +133,16 @@ fn bits(words: &[u64]) -> impl Iterator<Item = u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::working_memory::WorkingMemory;
 
     #[test]
     fn what_was_inserted_comes_out_in_order() {
-        let mut set = ObjectSet::default();
+        let mut set = ObjectSet::new(&Share::new(&WorkingMemory::new(1 << 20)));
         for pos in [200, 3, 64, 63] {
-            assert!(set.insert(Node::packed(2, pos)));
+            assert!(set.insert(Node::packed(2, pos)).expect("room"));
         }
-        assert!(!set.insert(Node::packed(2, 64)));
-        assert!(set.insert(Node::loose(64)));
+        assert!(!set.insert(Node::packed(2, 64)).expect("room"));
+        assert!(set.insert(Node::loose(64)).expect("room"));
         assert_eq!(set.in_pack(2).collect::<Vec<_>>(), [3, 63, 64, 200]);
         assert_eq!(set.loose().collect::<Vec<_>>(), [64]);
         assert_eq!((set.count(), set.count_in_pack(2), set.count_in_pack(7)), (5, 4, 0));

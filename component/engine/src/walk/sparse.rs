@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::hash::BuildHasher;
+use std::rc::Rc;
 
 use bstr::{BString, ByteSlice};
 use gitwasi_wire::Oid;
@@ -14,27 +15,59 @@ use super::{Node, Selection, Walk};
 use crate::object::{EntryMode, Kind, Tree};
 use crate::storage::Storage;
 use crate::upload_pack::Filter;
+use crate::working_memory::{Lease, Leased, Share};
 use crate::{Error, Limits, Result};
 
 /// A sparse-checkout specification.
 #[derive(Debug)]
-pub(crate) struct Sparse(Vec<Pattern>);
+pub(crate) struct Sparse {
+    patterns: Vec<Pattern>,
+    _lease: Lease,
+}
 
 /// What a walk by paths has met.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Places {
     /// Trees by their places: a tree may be in several, and match in one of them.
-    seen: HashSet<(Node, u64)>,
+    seen: Leased<HashSet<(Node, u64)>>,
     /// What the client has, next to what it gets.
     had: Selection,
 }
+
+impl Places {
+    /// Nowhere yet.
+    pub(crate) fn new(memory: &Rc<Share>) -> Self {
+        Self { seen: Leased::<HashSet<_>>::new(memory), had: Selection::new(memory) }
+    }
+}
+
+/// A tree on the way.
+struct Below {
+    node: Node,
+    path: BString,
+    /// What each specification says of it.
+    above: Vec<bool>,
+    depth: u64,
+}
+
+impl Below {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.path.capacity() + self.above.capacity() + 2 * BLOCK
+    }
+}
+
+/// Bytes that a piece of memory takes besides what was asked for.
+const BLOCK: usize = 16;
 
 impl Sparse {
     /// Reads the patterns, a line each.
     ///
     /// # Limits
     /// [`Limits::sparse_patterns`].
-    pub(crate) fn parse(content: &[u8], limits: &Limits) -> Result<Self> {
+    pub(crate) fn parse(content: &[u8], limits: &Limits, memory: &Rc<Share>) -> Result<Self> {
+        let mut lease = Lease::new(memory);
+        let lines = content.lines().count().min(limits.sparse_patterns + 1);
+        lease.cover(content.len() + lines * 2 * size_of::<Pattern>())?;
         let mut patterns = Vec::new();
         for line in content.lines() {
             if line.starts_with(b"#") {
@@ -49,7 +82,7 @@ impl Sparse {
                 return Err(Error::LimitExceeded("sparse_patterns"));
             }
         }
-        Ok(Self(patterns))
+        Ok(Self { patterns, _lease: lease })
     }
 
     /// What the last pattern that matches says; `None` if none does.
@@ -61,7 +94,7 @@ impl Sparse {
             let is_directory = Some(is_directory);
             pattern.matches_repo_relative_path(path, name, is_directory, Case::Sensitive, mode)
         };
-        let found = self.0.iter().rev().find(matches);
+        let found = self.patterns.iter().rev().find(matches);
         found.map(|pattern| !pattern.mode.contains(Mode::NEGATIVE))
     }
 }
@@ -85,10 +118,15 @@ impl<S: Storage> Walk<'_, S> {
         let places_hasher = places.seen.hasher().clone();
         let above: Vec<bool> =
             sparse.iter().map(|sparse| sparse.decides(b"", true).unwrap_or(false)).collect();
-        let mut stack = vec![(self.require(root).await?, BString::default(), above, 1_u64)];
-        while let Some((node, path, above, depth)) = stack.pop() {
+        let node = self.require(root).await?;
+        let mut stack = vec![Below { node, path: BString::default(), above, depth: 1 }];
+        let mut lease = Lease::new(self.memory());
+        let mut bytes = 0;
+        while let Some(below) = stack.pop() {
+            bytes -= below.bytes().min(bytes);
+            let Below { node, path, above, depth } = below;
             if filter.tree_depth.is_some_and(|limit| depth >= limit)
-                || !places.seen.insert((node, places_hasher.hash_one(&path)))
+                || !places.seen.insert((node, places_hasher.hash_one(&path)))?
             {
                 continue;
             }
@@ -120,7 +158,11 @@ impl<S: Storage> Walk<'_, S> {
                 let decided: Vec<bool> = sparse.iter().zip(&above).map(decides).collect();
                 self.repository.engine.worked(1).await;
                 if is_directory {
-                    stack.push((self.require(&entry.oid).await?, path, decided, depth + 1));
+                    let node = self.require(&entry.oid).await?;
+                    let below = Below { node, path, above: decided, depth: depth + 1 };
+                    bytes += below.bytes();
+                    lease.cover(2 * bytes)?;
+                    stack.push(below);
                 } else if decided.iter().all(|matches| *matches) {
                     let node = self.require(&entry.oid).await?;
                     if !places.had.had.contains(node) {
@@ -141,11 +183,13 @@ impl<S: Storage> Walk<'_, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::working_memory::WorkingMemory;
 
     #[test]
     fn the_last_pattern_that_matches_decides() {
+        let memory = Share::new(&WorkingMemory::new(1 << 20));
         let text = b"# a comment\n/*\n!/*/\n/docs/  \n*.md\n!secret.md\n\\#x\n";
-        let sparse = Sparse::parse(text, &Limits::default()).expect("patterns");
+        let sparse = Sparse::parse(text, &Limits::default(), &memory).expect("patterns");
         for (path, is_directory, decision) in [
             ("README", false, Some(true)),
             ("src", true, Some(false)),

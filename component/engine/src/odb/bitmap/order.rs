@@ -102,7 +102,11 @@ impl<'o, S: Storage> BitmapView<'o, S> {
     /// The objects whose bits are set, as `(pack, position)` of one place where each of them is.
     ///
     /// Not always the place that [`Odb::find`] tells; see [`Self::is_canonical`].
-    pub(crate) async fn nodes(&self, bits: &[u64], mut take: impl FnMut(Node)) -> Result<()> {
+    pub(crate) async fn nodes(
+        &self,
+        bits: &[u64],
+        mut take: impl FnMut(Node) -> Result<()>,
+    ) -> Result<()> {
         let mut cursors: Vec<Option<Cursor<'o, S>>> = Vec::new();
         for (number, word) in bits.iter().enumerate() {
             let mut word = *word;
@@ -114,7 +118,7 @@ impl<'o, S: Storage> BitmapView<'o, S> {
                 word &= word - 1;
                 match &self.order {
                     Order::Pack { number, idx, rev } => {
-                        take(Node::packed(*number, rev.checked_pos(idx, bit).await?));
+                        take(Node::packed(*number, rev.checked_pos(idx, bit).await?))?;
                     }
                     Order::Multi { index, packs } => {
                         let (pack, offset) = index.at_bit(bit).await?;
@@ -127,7 +131,7 @@ impl<'o, S: Storage> BitmapView<'o, S> {
                             *cursor = Some(Cursor::open(self.odb, packs[slot]).await?);
                         }
                         if let Some(cursor) = cursor {
-                            take(cursor.advance(offset).await?);
+                            take(cursor.advance(offset).await?)?;
                         }
                     }
                 }

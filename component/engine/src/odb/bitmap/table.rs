@@ -6,14 +6,16 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::{bad, ewah};
+use crate::odb::Odb;
 use crate::storage::{CachedFile, Storage};
-use crate::{Engine, Error, Result};
+use crate::working_memory::Leased;
+use crate::{Error, Result};
 
 /// The entries of a bitmap file.
 #[derive(Debug)]
 pub(super) enum Table {
     /// In the order of the file, and by the commit's index position: 40 bytes each.
-    Listed(Vec<Entry>, HashMap<u32, u32>),
+    Listed(Leased<Vec<Entry>>, Leased<HashMap<u32, u32>>),
     /// Rows on disk, in the order of index positions.
     Lookup {
         /// Where the first row begins.
@@ -43,12 +45,13 @@ const NO_BASE: u32 = u32::MAX;
 impl Table {
     /// Goes through the entries from `offset` on.
     pub(super) async fn list<S: Storage>(
-        engine: &Engine<S>,
+        odb: &Odb<S>,
         file: &CachedFile<S>,
         mut offset: u64,
         count: u32,
     ) -> Result<Self> {
-        let (mut entries, mut by_pos) = (Vec::new(), HashMap::new());
+        let mut entries = Leased::<Vec<_>>::new(&odb.memory);
+        let mut by_pos = Leased::<HashMap<_, _>>::new(&odb.memory);
         // No entry is shorter than 18 bytes: the file's size bounds what is kept.
         for number in 0..count {
             let pos = file.u32_at(offset).await?;
@@ -58,12 +61,12 @@ impl Table {
                 0 => None,
                 back => Some(number.checked_sub(back).ok_or_else(bad)?),
             };
-            by_pos.insert(pos, number);
-            entries.push(Entry { bitmap: offset + HEAD, base });
+            by_pos.insert(pos, number)?;
+            entries.push(Entry { bitmap: offset + HEAD, base })?;
             offset = ewah::skip(file, offset + HEAD).await?;
-            engine.worked(1).await;
+            odb.engine.worked(1).await;
         }
-        engine.keep(entries.len() * 40);
+        odb.engine.keep(entries.len() * 40);
         Ok(Self::Listed(entries, by_pos))
     }
 
