@@ -1,5 +1,6 @@
 //! What the operator set, read from the environment once per instance.
 
+use gitwasi_engine::Limits;
 use gitwasi_engine::receive_pack::Server;
 
 use crate::bindings::wasi::cli::environment;
@@ -17,9 +18,19 @@ pub(crate) struct Config {
     pub(crate) root: Option<String>,
     /// What is known of earlier runs of this server (`GITWASI_SERVER=MARK:NANOSECONDS`).
     pub(crate) server: Option<Server>,
+    /// [`Limits::working_memory`] (`GITWASI_WORKING_MEMORY`, in bytes).
+    pub(crate) working_memory: Option<usize>,
 }
 
 impl Config {
+    pub(crate) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(bytes) = self.working_memory {
+            limits.working_memory = bytes;
+        }
+        limits
+    }
+
     pub(crate) fn from_environment() -> Self {
         let mut config = Self::default();
         for (name, value) in environment::get_environment() {
@@ -30,6 +41,7 @@ impl Config {
                 "GITWASI_READ_ONLY" => config.read_only = !is_false(&value),
                 "GITWASI_ROOT" => config.root = Some(value),
                 "GITWASI_SERVER" => config.server = server(&value),
+                "GITWASI_WORKING_MEMORY" => config.working_memory = value.parse().ok(),
                 _ => {}
             }
         }

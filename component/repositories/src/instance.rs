@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use gitwasi_engine::init::{InitOptions, init_bare};
-use gitwasi_engine::{Engine, Limits, Repository};
+use gitwasi_engine::{Engine, Repository};
 
 use crate::bindings::gitwasi::git::types::{Access, ErrorCode};
 use crate::bindings::wasi::filesystem::preopens;
@@ -52,7 +52,7 @@ impl Instance {
         };
         let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
-        let engine = Engine::new(PreopenStorage::new(directory, path), Limits::default());
+        let engine = Engine::new(PreopenStorage::new(directory, path), config.limits());
         Ok(Self { engine, config, name, single: OnceCell::new() })
     }
 

@@ -143,6 +143,8 @@ impl FrontBuilder {
             };
             tell("GITWASI_REQUIRE_EXPORT_OK", options.require_export_ok);
             tell("GITWASI_READ_ONLY", options.read_only);
+            let bytes = limits.working_memory().to_string();
+            environment.push(("GITWASI_WORKING_MEMORY".to_owned(), bytes));
             if let Some(Server { mark, since, .. }) = &options.server {
                 environment.push(("GITWASI_SERVER".to_owned(), format!("{mark}:{since}")));
             }

@@ -19,7 +19,8 @@ pub struct Limits {
     pub instance_requests: usize,
     /// How long an instance may be idle before it is disposed of.
     pub instance_idle: Duration,
-    /// The linear memory of one instance, in bytes. A guest that wants more traps.
+    /// The linear memory of one instance, in bytes: a push of 15 million objects fits. A guest that
+    /// wants more traps; the engine refuses requests before that.
     pub instance_memory: usize,
     /// Linear memory, in bytes, with which an instance takes no more requests and goes when those
     /// that it has have ended: linear memory never shrinks.
@@ -32,6 +33,17 @@ pub struct Limits {
     pub stall: Duration,
 }
 
+/// Bytes of an instance's memory for its caches and for the front.
+const FIXED: usize = 96 << 20;
+
+impl Limits {
+    /// What is left of an instance's memory for what grows with requests: the engine refuses those
+    /// that would need more.
+    pub(crate) fn working_memory(&self) -> usize {
+        self.instance_memory.saturating_sub(FIXED).max(self.instance_memory / 4)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -40,7 +52,7 @@ impl Default for Limits {
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             instance_requests: 4096,
             instance_idle: Duration::from_secs(30),
-            instance_memory: 256 << 20,
+            instance_memory: 1 << 30,
             instance_grown: 64 << 20,
             request_bytes: None,
             stall: Duration::from_secs(300),
