@@ -17,6 +17,7 @@ mod ls_refs;
 mod negotiate;
 mod object_info;
 mod output;
+mod packfile_uris;
 mod select;
 mod send_pack;
 mod shallow;

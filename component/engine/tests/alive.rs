@@ -120,6 +120,23 @@ fn silence_is_broken_as_often_as_the_configuration_says() {
     }
 }
 
+/// Until it is known what lies elsewhere, a client expects no line.
+#[test]
+fn silence_before_the_section_of_the_pack_is_broken_on_band_2() {
+    let lab = Lab::new();
+    lab.history("a.git", 300, &[]);
+    let uri = format!("{} {} https://e.com/x", "3".repeat(40), "4".repeat(40));
+    lab.git("a.git", &["config", "uploadpack.blobPackfileUri", &uri]);
+    lab.git("a.git", &["config", "uploadpack.allowSidebandAll", "true"]);
+    let uris = ["sideband-all", "packfile-uris https", "done", "0000"];
+    let packets = clone(&lab, 2, &[&WITHOUT[..5], &uris].concat());
+    let section = packets.iter().position(|(band, data)| *band == 1 && data == b"packfile\n");
+    let (before, after) = packets.split_at(section.expect("a section"));
+    assert!(before.len() > 1, "{before:?}");
+    assert!(before.iter().all(|packet| *packet == (2, Vec::new())), "{before:?}");
+    assert!(after.iter().all(|(band, _)| *band != 2));
+}
+
 #[test]
 fn progress_counts_up_and_ends_as_git_ends_it() {
     let lab = Lab::new();

@@ -31,6 +31,8 @@ pub(super) struct FetchArgs {
     pub(super) progress: bool,
     pub(super) include_tag: bool,
     pub(super) side_band: Option<SideBand>,
+    /// What packs elsewhere may be fetched by.
+    pub(super) uri_protocols: Vec<BString>,
 }
 
 impl FetchArgs {
@@ -70,6 +72,7 @@ impl FetchArgs {
             progress: !fetch.no_progress,
             include_tag: fetch.include_tag,
             side_band: Some(SideBand::Large),
+            uri_protocols: std::mem::take(&mut fetch.packfile_uris),
             ..arguments
         })
     }
@@ -132,6 +135,7 @@ impl FetchArgs {
             progress: false,
             include_tag: false,
             side_band: None,
+            uri_protocols: Vec::new(),
         })
     }
 

@@ -41,10 +41,12 @@ pub enum Topic {
     V0,
     /// What is offered sometimes, and what no client sends.
     Odd,
+    /// Packs without what lies elsewhere.
+    Uris,
 }
 
 pub const ALL: &[Topic] =
-    &[Topic::Refs, Topic::Packs, Topic::Depth, Topic::Filters, Topic::V0, Topic::Odd];
+    &[Topic::Refs, Topic::Packs, Topic::Depth, Topic::Filters, Topic::V0, Topic::Odd, Topic::Uris];
 
 /// The requests of a topic.
 pub fn about(topic: Topic) -> Vec<Request> {
@@ -60,6 +62,7 @@ pub fn about(topic: Topic) -> Vec<Request> {
         Topic::Packs => fetches(PACKS),
         Topic::Depth => fetches(DEPTH),
         Topic::Filters => fetches(FILTERS),
+        Topic::Uris => fetches(URIS),
         Topic::V0 => {
             let request = |version: u8, lines: &[&str]| {
                 Request::new(format!("v{version}: {}", lines.join(", ")), version, lines)
@@ -173,6 +176,32 @@ const ODD: &[&[&str]] = &[
     &["want main", "have xyz", "done"],
     &["want main", "deepen 0", "done"],
     &["want main", "deepen -1", "done"],
+];
+
+const URIS: &[&[&str]] = &[
+    &["want main", "sideband-all", "packfile-uris https,http", "done"],
+    &["want main", "sideband-all", "packfile-uris https,http", "no-progress", "ofs-delta", "done"],
+    &["packfile-uris http", "want main", "sideband-all", "thin-pack", "done"],
+    &["want main", "sideband-all", "packfile-uris HTTPS,http, https", "done"],
+    &["want main", "sideband-all", "packfile-uris ", "done"],
+    &["want main", "sideband-all", "packfile-uris", "done"],
+    &["want main", "packfile-uris https,http", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "packfile-uris http", "done"],
+    &["want main", "packfile-uris https", "packfile-uris http", "done"],
+    &["want main", "sideband-all", "packfile-uris tree", "done"],
+    &["want main", "sideband-all", "packfile-uris commit,tree,https", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "have main~5", "thin-pack"],
+    &["want main", "sideband-all", "packfile-uris https", "have main~5", "thin-pack", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "have main", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "have unknown"],
+    &["want main", "sideband-all", "packfile-uris https", "deepen 1", "done"],
+    &["want-ref refs/heads/main", "sideband-all", "packfile-uris https", "deepen 1", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "filter blob:none", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "filter blob:limit=9", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "filter tree:1", "done"],
+    &["want blob", "sideband-all", "packfile-uris https", "done"],
+    &["want blob", "want main", "sideband-all", "packfile-uris https", "no-progress", "done"],
+    &["want blob", "want main", "sideband-all", "packfile-uris https", "filter blob:none", "done"],
 ];
 
 const V2: &[&[&str]] = &[
