@@ -14,7 +14,7 @@ use super::output::{CHUNK, Output, Response};
 use super::select::select;
 use super::shallow::Plan;
 use super::{does_not_fit, packfile_uris};
-use crate::pack_writer::{self, PackOptions, PackSink};
+use crate::pack_writer::{self, PackOptions, PackSink, Totals};
 use crate::storage::Storage;
 use crate::walk::{Selection, Walk};
 use crate::{Error, Result};
@@ -74,14 +74,29 @@ pub(super) async fn send<S: Storage, O: Output>(
     let totals = pack_writer::write(walk, &selection, options, &mut stream).await?;
     stream.close();
     if progress {
-        let (objects, deltas, reused) = (totals.objects, totals.deltas, totals.reused);
-        let (copied, packs) = (totals.pack_reused, totals.packs_reused);
-        stream.progress(&format!(
-            "Total {objects} (delta {deltas}), reused {reused} (delta {deltas}), \
-             pack-reused {copied} (from {packs})\n"
-        ));
+        stream.progress(&summary(totals));
     }
     Ok(())
+}
+
+/// What a person is told at the end.
+///
+/// # Deviation
+/// Git tells of `Compressing objects` before it writes, of each object that it looks for a delta
+/// for. Nothing is told here of objects that are copied, and of the others when they are through:
+/// they are deflated as they are sent.
+fn summary(totals: Totals) -> String {
+    let Totals { objects, deltas, reused, pack_reused, packs_reused } = totals;
+    // By a reverse index that lies, an object is copied more than once.
+    let deflated = objects.saturating_sub(reused + pack_reused);
+    let compressing = match deflated {
+        0 => String::new(),
+        count => format!("Compressing objects: 100% ({count}/{count}), done.\n"),
+    };
+    format!(
+        "{compressing}Total {objects} (delta {deltas}), reused {reused} (delta {deltas}), \
+         pack-reused {pack_reused} (from {packs_reused})\n"
+    )
 }
 
 /// Takes out what the client can fetch elsewhere, tells where, and begins the section of the pack.
