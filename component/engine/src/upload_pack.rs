@@ -18,6 +18,7 @@ mod negotiate;
 mod object_info;
 mod output;
 mod packfile_uris;
+mod revision;
 mod select;
 mod send_pack;
 mod shallow;
