@@ -17,6 +17,8 @@ mod ls_refs;
 mod negotiate;
 mod object_info;
 mod output;
+mod packfile_uris;
+mod revision;
 mod select;
 mod send_pack;
 mod shallow;

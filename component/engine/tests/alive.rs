@@ -120,6 +120,23 @@ fn silence_is_broken_as_often_as_the_configuration_says() {
     }
 }
 
+/// Until it is known what lies elsewhere, a client expects no line.
+#[test]
+fn silence_before_the_section_of_the_pack_is_broken_on_band_2() {
+    let lab = Lab::new();
+    lab.history("a.git", 300, &[]);
+    let uri = format!("{} {} https://e.com/x", "3".repeat(40), "4".repeat(40));
+    lab.git("a.git", &["config", "uploadpack.blobPackfileUri", &uri]);
+    lab.git("a.git", &["config", "uploadpack.allowSidebandAll", "true"]);
+    let uris = ["sideband-all", "packfile-uris https", "done", "0000"];
+    let packets = clone(&lab, 2, &[&WITHOUT[..5], &uris].concat());
+    let section = packets.iter().position(|(band, data)| *band == 1 && data == b"packfile\n");
+    let (before, after) = packets.split_at(section.expect("a section"));
+    assert!(before.len() > 1, "{before:?}");
+    assert!(before.iter().all(|packet| *packet == (2, Vec::new())), "{before:?}");
+    assert!(after.iter().all(|(band, _)| *band != 2));
+}
+
 #[test]
 fn progress_counts_up_and_ends_as_git_ends_it() {
     let lab = Lab::new();
@@ -132,13 +149,44 @@ fn progress_counts_up_and_ends_as_git_ends_it() {
         .collect();
     assert!(counts.len() > 2 && counts.is_sorted(), "{ours:?}");
     let objects = lab.git("a.git", &["rev-list", "--objects", "main"]).lines().count();
-    let last: Vec<&str> = ours.iter().rev().take(3).rev().map(String::as_str).collect();
+    let ours = ours.iter().filter(|line| line.ends_with('\n') && !line.starts_with("Compressing"));
+    let last: Vec<&str> = ours.map(String::as_str).collect();
     let expected = [
         format!("Enumerating objects: {objects}, done.\n"),
         format!("Counting objects: 100% ({objects}/{objects}), done.\n"),
     ];
-    assert_eq!(last[..2], expected);
+    assert_eq!((last.len(), &last[..2]), (3, &expected.each_ref().map(String::as_str)[..]));
     assert!(last[2].starts_with(&format!("Total {objects} (delta ")), "{last:?}");
+}
+
+/// Loose objects, and deltas on what the client did not say that it takes for a base.
+#[test]
+fn what_is_deflated_is_told_as_compressed() {
+    let lab = Lab::new();
+    lab.history("a.git", 60, &[]);
+    lab.git("a.git", &["repack", "-adfq"]);
+    let told = |arguments: &[&str]| {
+        let lines = [&["command=fetch", "0001", "want MAIN", "ofs-delta"], arguments, &["0000"]];
+        let told = progress(&clone(&lab, 2, &lines.concat()));
+        let total = told.last().expect("a line");
+        let numbers = total.split(|byte: char| !byte.is_ascii_digit());
+        let numbers: Vec<u64> = numbers.filter_map(|number| number.parse().ok()).collect();
+        let [objects, _, reused, _, copied, _] = numbers[..] else { panic!("{total}") };
+        let deflated = objects - reused - copied;
+        let line = format!("Compressing objects: 100% ({deflated}/{deflated}), done.\n");
+        let compressing = told.iter().filter(|line| line.starts_with("Compressing"));
+        let expected: &[&String] = if deflated == 0 { &[] } else { &[&line] };
+        assert_eq!(compressing.collect::<Vec<_>>(), expected, "{told:?}");
+        deflated
+    };
+    assert_eq!(told(&["done"]), 0);
+    let have = format!("have {}", lab.git("a.git", &["rev-parse", "main~20"]));
+    assert!(told(&[&have, "done"]) > 0);
+    for message in ["more", "still more"] {
+        let commit = lab.git("a.git", &["commit-tree", "main^{tree}", "-p", "main", "-m", message]);
+        lab.git("a.git", &["update-ref", "refs/heads/main", &commit]);
+    }
+    assert_eq!(told(&["done"]), 2);
 }
 
 #[test]

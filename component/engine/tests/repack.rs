@@ -51,12 +51,14 @@ const MEANWHILE: [&[&[&str]]; 5] = [
 #[test]
 fn objects_are_found_again_wherever_a_repack_moves_them() {
     for (number, commands) in MEANWHILE.iter().enumerate() {
-        for midx in [false, true] {
+        for midx in [None, Some("--no-bitmap"), Some("--incremental")] {
             let lab = Lab::new();
             lab.history("a.git", 40, &[]);
-            grow(&lab, "a.git", 8);
-            if midx {
-                lab.git("a.git", &["multi-pack-index", "write"]);
+            for _ in 0..2 {
+                grow(&lab, "a.git", 4);
+                if let Some(option) = midx {
+                    lab.git("a.git", &["multi-pack-index", "write", option]);
+                }
             }
             let oids = all_objects(&lab, "a.git");
             let engine = lab.engine();
@@ -72,7 +74,7 @@ fn objects_are_found_again_wherever_a_repack_moves_them() {
             for command in *commands {
                 lab.git("a.git", command);
             }
-            let what = format!("{number} {midx}");
+            let what = format!("{number} {midx:?}");
             read_all(&listed, &oids, &what);
             for (oid, location) in oids.iter().zip(locations) {
                 block_on(located.odb().read_at(oid, location))

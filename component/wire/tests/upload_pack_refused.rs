@@ -177,6 +177,11 @@ fn arguments_of_version_2_that_are_seldom_offered() {
             &["filter blob:none", "filter tree:0", "0000"],
             "multiple filter-specs cannot be combined",
         ),
+        (
+            "fetch",
+            &["packfile-uris https", "packfile-uris http", "0000"],
+            "multiple packfile-uris lines forbidden",
+        ),
     ] {
         let command = format!("command={command}");
         let lines = [&[&*command, "0001"], arguments].concat();

@@ -309,7 +309,6 @@ fn packs_may_be_fetched_elsewhere() {
     let pack = (oid(MAIN), "https://example.com/x.pack".into());
     response.packfile_uris([pack], &mut out).expect("short");
     response.packfile(&mut out);
-    // The form is the documents'; git's own server is hard to bring to it.
     assert_bytes(
         &out,
         b"0013\x01packfile-uris\n\

@@ -29,7 +29,8 @@ pub(super) struct PackDirectory<S: Storage> {
     settled: bool,
     graph: OnceCell<Option<CommitGraph<S>>>,
     pub(super) packs: Vec<Rc<Pack<S>>>,
-    pub(super) multi: Option<Rc<MultiPackIndex<S>>>,
+    /// One, or the layers of a chain, the lowest first.
+    pub(super) multi: Vec<Rc<MultiPackIndex<S>>>,
 }
 
 impl<S: Storage> Default for PackDirectories<S> {
@@ -137,15 +138,20 @@ impl<S: Storage> PackDirectory<S> {
         }
         // The newest first, as git asks them; names decide between equals, to be deterministic.
         packs.sort_by(|a, b| b.modified().cmp(&a.modified()).then_with(|| a.stem().cmp(b.stem())));
-        let mut multi = None;
-        if entries.iter().any(|entry| entry.name == "multi-pack-index") {
-            multi = MultiPackIndex::open(engine, path, format).await?.map(Rc::new);
-            if let Some(before) = known.as_ref().and_then(|known| known.multi.as_ref())
-                && multi.as_ref().is_some_and(|multi| multi.is_same_as(before))
-            {
-                multi = Some(Rc::clone(before));
-            }
+        let has = |name| entries.iter().any(|entry| entry.name == name);
+        let mut multi = Vec::new();
+        if has("multi-pack-index") {
+            multi.extend(MultiPackIndex::open(engine, path, format).await?);
         }
+        if multi.is_empty() && has("multi-pack-index.d") {
+            multi = MultiPackIndex::open_chain(engine, path, format).await?;
+        }
+        let multi = multi.into_iter().map(|multi| {
+            let mut before = known.iter().flat_map(|known| &known.multi);
+            let same = before.find(|before| multi.is_same_as(before)).map(Rc::clone);
+            same.unwrap_or_else(|| Rc::new(multi))
+        });
+        let multi = multi.collect();
         let path = path.trim_end_matches("/pack").to_owned();
         Ok(Self { path, stat, settled, graph: OnceCell::new(), packs, multi })
     }

@@ -105,14 +105,14 @@ impl<S: Storage> Odb<S> {
             if packs.len() > self.engine.limits.packs {
                 return Err(Error::LimitExceeded("packs"));
             }
-            // Nothing may be asked of a multi-pack-index when one of its packs is gone.
+            // Nothing may be asked of a multi-pack-index when one of its packs is gone, nor of the
+            // layers above, which do not tell what it does.
             let mut covered = std::collections::HashSet::new();
-            if let Some(index) = &listed.multi
-                && let Some(numbers) =
-                    index.names().map(|name| numbers.get(name).copied()).collect::<Option<_>>()
-            {
-                covered = index.names().collect();
-                multi.push(NumberedMulti { index: Rc::clone(index), packs: numbers });
+            for index in &listed.multi {
+                let packs = index.names().map(|name| numbers.get(name).copied());
+                let Some(packs) = packs.collect::<Option<_>>() else { break };
+                covered.extend(index.names());
+                multi.push(NumberedMulti { index: Rc::clone(index), packs });
             }
             let uncovered = new.iter().filter(|(_, name)| !covered.contains(name));
             alone.extend(uncovered.map(|(number, _)| *number));

@@ -2,6 +2,8 @@
 //!
 //! Spec: gitformat-pack(5), "multi-pack-index (MIDX) files have the following format"
 
+mod chain;
+
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 
@@ -37,7 +39,14 @@ impl<S: Storage> MultiPackIndex<S> {
         directory: &str,
         format: ObjectFormat,
     ) -> Result<Option<Self>> {
-        let path = format!("{directory}/multi-pack-index");
+        Self::open_at(engine, format!("{directory}/multi-pack-index"), format).await
+    }
+
+    async fn open_at(
+        engine: &Engine<S>,
+        path: String,
+        format: ObjectFormat,
+    ) -> Result<Option<Self>> {
         let file = match engine.open_file(&path).await {
             Ok(file) => file.in_small_blocks(),
             Err(error) if error.is_absent() => return Ok(None),

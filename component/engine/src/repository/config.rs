@@ -4,6 +4,7 @@
 
 mod http;
 pub(crate) mod include;
+mod packfile_uris;
 pub(crate) mod value;
 
 use std::rc::Rc;
@@ -15,6 +16,7 @@ pub use http::{Setting, Settings};
 
 use crate::storage::Storage;
 use crate::{Engine, Error, Result};
+use packfile_uris::PackfileUris;
 use value::Entry;
 
 /// How refs are stored.
@@ -86,8 +88,8 @@ pub struct Config {
     pub advertise_bundle_uris: bool,
     /// `bundle.*`, in the order of the file.
     pub(crate) bundles: Vec<Entry>,
-    /// `uploadpack.blobPackfileUri` is set: `packfile-uris` is advertised.
-    pub blob_packfile_uri: bool,
+    /// `uploadpack.blobPackfileUri`.
+    pub(crate) packfile_uris: PackfileUris,
     /// `core.sharedRepository` gives files other modes than the process's umask.
     pub is_shared: bool,
     /// `receive.certNonceSeed` is set: pushes may be signed.
@@ -176,7 +178,7 @@ impl Config {
                 // Git alone of all booleans takes a bad one here for none.
                 self.advertise_bundle_uris = entry.boolean().unwrap_or(false);
             }
-            "blobpackfileuri" => self.blob_packfile_uri = entry.value.is_some(),
+            "blobpackfileuri" => self.packfile_uris.take(entry, self.object_format),
             _ => {}
         }
         Ok(())
@@ -220,7 +222,7 @@ impl Default for Config {
             advertise_object_info: false,
             advertise_bundle_uris: false,
             bundles: Vec::new(),
-            blob_packfile_uri: false,
+            packfile_uris: PackfileUris::default(),
             is_shared: false,
             takes_certificates: false,
         }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use gitwasi_wire::side_band::{Band, KEEP_ALIVE, SideBand, encode};
+use gitwasi_wire::side_band::{Band, SideBand, encode};
 
 use super::output::{Output, Response};
 use crate::Result;
@@ -29,9 +29,14 @@ pub(super) struct Signs<'s, S: Storage> {
     pub(super) side_band: Option<SideBand>,
     /// How many objects were looked at, if progress is to be told.
     pub(super) progress: Option<Rc<Cell<u64>>>,
-    /// Silence after which a keep-alive is sent; `None` for never.
+    /// Silence after which `keep_alive_packet` is sent; `None` for never.
     pub(super) keep_alive: Option<Duration>,
+    pub(super) keep_alive_packet: &'static [u8],
 }
+
+/// An empty packet on band 2. Before the section of the pack, one on band 1 would be a line, which
+/// no client expects; git 2.47 sends one nevertheless.
+pub(super) const KEEP_ALIVE_BEFORE_SECTION: &[u8] = b"0005\x02";
 
 impl<S: Storage> Signs<'_, S> {
     /// Does `work`, and gives signs of life in the meantime: whenever the work lets other tasks
@@ -62,7 +67,7 @@ impl<S: Storage> Signs<'_, S> {
                         encode(side_band, Band::Progress, text.as_bytes(), response.buffer());
                         last.count = count;
                     }
-                    Sign::KeepAlive => response.buffer().extend_from_slice(KEEP_ALIVE),
+                    Sign::KeepAlive => response.buffer().extend_from_slice(self.keep_alive_packet),
                 }
                 response.flush().await?;
                 last.at = self.storage.now();

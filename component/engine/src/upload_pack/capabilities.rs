@@ -18,7 +18,7 @@ pub(super) fn v2<S: Storage>(repository: &Repository<S>) -> v2::Advertisement {
         filter: config.allow_filter,
         ref_in_want: config.allow_ref_in_want,
         sideband_all: config.allow_sideband_all,
-        packfile_uris: config.blob_packfile_uri,
+        packfile_uris: config.packfile_uris.are_advertised(),
         session_id: session_id(repository),
         object_info: config.advertise_object_info,
         bundle_uri: config.advertise_bundle_uris,

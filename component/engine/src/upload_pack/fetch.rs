@@ -55,8 +55,7 @@ pub(super) async fn serve<S: Storage, O: Output>(
         let refs = arguments.wanted_refs.iter().map(|(name, oid)| (*oid, name.as_bstr()));
         sections.wanted_refs(refs, response.buffer()).map_err(does_not_fit)?;
     }
-    sections.packfile(response.buffer());
-    send_pack::send(&mut walk, &arguments, &plan, response).await?;
+    send_pack::send(&mut walk, &arguments, &plan, Some(sections), response).await?;
     pkt_line::flush(response.buffer());
     Ok(())
 }

@@ -35,6 +35,8 @@ pub(super) struct FetchArgs {
     pub(super) side_band: Option<SideBand>,
     /// The request's working memory.
     pub(super) memory: Rc<Share>,
+    /// What packs elsewhere may be fetched by.
+    pub(super) uri_protocols: Vec<BString>,
 }
 
 impl FetchArgs {
@@ -74,6 +76,7 @@ impl FetchArgs {
             progress: !fetch.no_progress,
             include_tag: fetch.include_tag,
             side_band: Some(SideBand::Large),
+            uri_protocols: std::mem::take(&mut fetch.packfile_uris),
             ..arguments
         })
     }
@@ -141,6 +144,7 @@ impl FetchArgs {
             include_tag: false,
             side_band: None,
             memory: Rc::clone(&repository.memory),
+            uri_protocols: Vec::new(),
         })
     }
 

@@ -1,17 +1,15 @@
 //! Which objects a response holds.
 
-use bstr::{BStr, ByteSlice};
-use gitwasi_wire::Oid;
+use bstr::ByteSlice;
 
 use super::Filter;
-use super::fetch_args::{self, FetchArgs};
+use super::fetch_args::FetchArgs;
+use super::revision;
 use super::shallow::Plan;
-use crate::object::{EntryMode, Kind, Tree};
-use crate::odb::Object;
+use crate::Result;
 use crate::refs::Peeled;
 use crate::storage::Storage;
 use crate::walk::{Places, Range, Selection, Sparse, Walk};
-use crate::{Error, Repository, Result};
 
 /// Selects what the wants reach and the client lacks.
 pub(super) async fn select<S: Storage>(
@@ -44,7 +42,7 @@ async fn select_sparse<S: Storage>(
 ) -> Result<Selection> {
     let mut sparse = Vec::new();
     for name in &filter.sparse {
-        let specification = blob(walk.repository, name.as_bstr()).await?;
+        let specification = revision::blob(walk.repository, name.as_bstr()).await?;
         let limits = &walk.repository.engine.limits;
         sparse.push(Sparse::parse(&specification.content, limits, walk.memory())?);
     }
@@ -73,46 +71,4 @@ async fn select_sparse<S: Storage>(
         walk.include_sparse(&mut selection, &root, filter, &sparse, &mut places).await?;
     }
     Ok(selection)
-}
-
-/// The blob of a name: an oid, a ref, or a path in what one of these names.
-///
-/// # Errors
-/// [`Error::Corrupt`] if there is none: so git puts it, too.
-///
-/// # Deviation
-/// Revisions as `main~2` are not understood.
-async fn blob<S: Storage>(repository: &Repository<S>, name: &BStr) -> Result<Object> {
-    let missing = || Error::corrupt("a sparse-checkout specification that is not there");
-    let odb = repository.odb();
-    let (revision, path) = match name.split_once_str(":") {
-        Some((revision, path)) => (revision, Some(path)),
-        None => (name.as_bytes(), None),
-    };
-    let oid = match Oid::from_hex(revision) {
-        Some(oid) => oid,
-        None => {
-            fetch_args::expand_ref(repository, revision.as_bstr()).await?.ok_or_else(missing)?
-        }
-    };
-    let oid = odb.peel(&oid).await?.unwrap_or(oid);
-    let mut object = odb.read(&oid).await?;
-    if object.kind == Kind::Commit {
-        let tree_id = crate::object::Commit::parse(&object.content, odb.format)?.tree_id;
-        object = odb.read(&tree_id).await?;
-    }
-    for component in path.into_iter().flat_map(|path| path.split_str("/")) {
-        if object.kind != Kind::Tree {
-            return Err(missing());
-        }
-        let mut found = None;
-        for entry in Tree::new(&object.content, odb.format) {
-            let entry = entry?;
-            if entry.name == component && entry.mode != EntryMode::Submodule {
-                found = Some(entry.oid);
-            }
-        }
-        object = odb.read(&found.ok_or_else(missing)?).await?;
-    }
-    if object.kind == Kind::Blob { Ok(object) } else { Err(missing()) }
 }

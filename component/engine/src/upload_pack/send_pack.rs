@@ -5,30 +5,42 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use gitwasi_wire::side_band::{self, Band, SideBand};
+use gitwasi_wire::side_band::{self, Band, KEEP_ALIVE, SideBand};
+use gitwasi_wire::upload_pack::v2::FetchResponse;
 
-use super::alive::Signs;
+use super::alive::{KEEP_ALIVE_BEFORE_SECTION, Signs};
 use super::fetch_args::FetchArgs;
 use super::output::{CHUNK, Output, Response};
 use super::select::select;
 use super::shallow::Plan;
-use crate::pack_writer::{self, PackOptions, PackSink};
+use super::{does_not_fit, packfile_uris};
+use crate::pack_writer::{self, PackOptions, PackSink, Totals};
 use crate::storage::Storage;
-use crate::walk::Walk;
+use crate::walk::{Selection, Walk};
 use crate::{Error, Result};
 
-/// Selects the objects and writes them.
+/// Selects the objects and writes them, `sections` that are left before them.
+///
+/// What the client can fetch elsewhere is known when the objects are: then their section begins
+/// after the progress of selecting them.
 pub(super) async fn send<S: Storage, O: Output>(
     walk: &mut Walk<'_, S>,
     arguments: &FetchArgs,
     plan: &Plan,
+    mut sections: Option<FetchResponse>,
     response: &mut Response<'_, O>,
 ) -> Result<()> {
+    if arguments.uri_protocols.is_empty()
+        && let Some(sections) = sections.take()
+    {
+        sections.packfile(response.buffer());
+    }
     response.in_pack = arguments.side_band;
     let progress = arguments.progress;
     // What was negotiated goes out before the walk, so that nobody waits for it.
     response.flush().await?;
     let repository = walk.repository;
+    repository.config().packfile_uris.elsewhere()?;
     let storage = &repository.engine.storage;
     let keep_alive =
         repository.config().keep_alive.map(|seconds| Duration::from_secs(seconds.into()));
@@ -37,8 +49,16 @@ pub(super) async fn send<S: Storage, O: Output>(
         side_band: arguments.side_band,
         progress: progress.then(|| Rc::clone(&walk.read)),
         keep_alive,
+        keep_alive_packet: match sections {
+            Some(_) => KEEP_ALIVE_BEFORE_SECTION,
+            None => KEEP_ALIVE,
+        },
     };
-    let selection = signs.during(response, select(walk, arguments, plan)).await??;
+    let mut selection = signs.during(response, select(walk, arguments, plan)).await??;
+    let found = selection.wanted.count();
+    if let Some(sections) = sections {
+        begin(walk, arguments, &mut selection, sections, response).await?;
+    }
     let count = selection.wanted.count();
     let mut stream = Stream {
         response,
@@ -46,24 +66,52 @@ pub(super) async fn send<S: Storage, O: Output>(
         open: None,
         clock: Clock { storage, keep_alive, puts: 0, flushed: storage.now() },
     };
-    if progress && count > 0 {
-        stream.progress(&format!(
-            "Enumerating objects: {count}, done.\nCounting objects: 100% ({count}/{count}), done.\n"
-        ));
-        stream.response.flush().await?;
+    if progress {
+        stream.found(found, count).await?;
     }
     stream.response.raw = arguments.side_band.is_none();
     let options = PackOptions { thin: arguments.thin, ofs_delta: arguments.ofs_delta };
     let totals = pack_writer::write(walk, &selection, options, &mut stream).await?;
     stream.close();
     if progress {
-        let (objects, deltas, reused) = (totals.objects, totals.deltas, totals.reused);
-        let (copied, packs) = (totals.pack_reused, totals.packs_reused);
-        stream.progress(&format!(
-            "Total {objects} (delta {deltas}), reused {reused} (delta {deltas}), \
-             pack-reused {copied} (from {packs})\n"
-        ));
+        stream.progress(&summary(totals));
     }
+    Ok(())
+}
+
+/// What a person is told at the end.
+///
+/// # Deviation
+/// Git tells of `Compressing objects` before it writes, of each object that it looks for a delta
+/// for. Nothing is told here of objects that are copied, and of the others when they are through:
+/// they are deflated as they are sent.
+fn summary(totals: Totals) -> String {
+    let Totals { objects, deltas, reused, pack_reused, packs_reused } = totals;
+    // By a reverse index that lies, an object is copied more than once.
+    let deflated = objects.saturating_sub(reused + pack_reused);
+    let compressing = match deflated {
+        0 => String::new(),
+        count => format!("Compressing objects: 100% ({count}/{count}), done.\n"),
+    };
+    format!(
+        "{compressing}Total {objects} (delta {deltas}), reused {reused} (delta {deltas}), \
+         pack-reused {pack_reused} (from {packs_reused})\n"
+    )
+}
+
+/// Takes out what the client can fetch elsewhere, tells where, and begins the section of the pack.
+async fn begin<S: Storage, O: Output>(
+    walk: &mut Walk<'_, S>,
+    arguments: &FetchArgs,
+    selection: &mut Selection,
+    mut sections: FetchResponse,
+    response: &mut Response<'_, O>,
+) -> Result<()> {
+    let packs = packfile_uris::take_out(walk, selection, &arguments.uri_protocols).await?;
+    if !packs.is_empty() {
+        sections.packfile_uris(packs, response.buffer()).map_err(does_not_fit)?;
+    }
+    sections.packfile(response.buffer());
     Ok(())
 }
 
@@ -100,6 +148,17 @@ impl<S: Storage, O: Output> Stream<'_, '_, '_, S, O> {
             self.close();
             side_band::encode(side_band, Band::Progress, text.as_bytes(), self.response.buffer());
         }
+    }
+
+    /// Tells how many objects were found, and how many of them are sent.
+    async fn found(&mut self, found: u64, sent: u64) -> Result<()> {
+        if found > 0 {
+            self.progress(&format!("Enumerating objects: {found}, done.\n"));
+        }
+        if sent > 0 {
+            self.progress(&format!("Counting objects: 100% ({sent}/{sent}), done.\n"));
+        }
+        self.flush().await
     }
 
     async fn flush(&mut self) -> Result<()> {

@@ -48,7 +48,7 @@ pub(super) async fn serve<S: Storage, O: Output>(
     let common = negotiate(&mut walk, &request, &plan.wants, response).await?;
     let Some(common) = common else { return Ok(()) };
     plan.haves.extend(common.oids.iter().copied())?;
-    send_pack::send(&mut walk, &arguments, &plan, response).await?;
+    send_pack::send(&mut walk, &arguments, &plan, None, response).await?;
     if arguments.side_band.is_some() {
         pkt_line::flush(response.buffer());
     }

@@ -77,6 +77,20 @@ impl ObjectSet {
         Ok(new)
     }
 
+    /// Removes a node; false if it was not there.
+    pub(crate) fn remove(&mut self, node: Node) -> bool {
+        let words = match node.as_loose() {
+            Some(_) => Some(&mut self.loose),
+            None => self.packs.get_mut(node.pack as usize),
+        };
+        let bit = 1 << (node.pos % 64);
+        let word = words.and_then(|words| words.get_mut(node.pos as usize / 64));
+        let Some(word) = word.filter(|word| **word & bit != 0) else { return false };
+        *word &= !bit;
+        self.count -= 1;
+        true
+    }
+
     /// Removes what is in `other`.
     pub(crate) fn subtract(&mut self, other: &Self) {
         let pairs = self.packs.iter_mut().zip(&other.packs);
@@ -147,5 +161,8 @@ mod tests {
         assert_eq!(set.loose().collect::<Vec<_>>(), [64]);
         assert_eq!((set.count(), set.count_in_pack(2), set.count_in_pack(7)), (5, 4, 0));
         assert!(!set.contains(Node::packed(1, 3)));
+        assert!(set.remove(Node::packed(2, 64)) && !set.remove(Node::packed(2, 64)));
+        assert!(!set.remove(Node::packed(7, 64)) && !set.remove(Node::loose(6400)));
+        assert_eq!((set.count(), set.count_in_pack(2)), (4, 3));
     }
 }

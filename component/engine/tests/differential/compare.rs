@@ -184,9 +184,11 @@ impl<'l> Subject<'l> {
 
     fn packs(&self, cell: &str, lines: &[String], ours: &[u8], git: &[u8]) {
         let client = self.client(lines);
-        let cut = lines
-            .iter()
-            .any(|line| ["deepen", "shallow", "filter"].iter().any(|word| line.starts_with(word)));
+        let cut = lines.iter().any(|line| {
+            ["deepen", "shallow", "filter", "packfile-uris"]
+                .iter()
+                .any(|word| line.starts_with(word))
+        });
         let partial = cut || self.lab.path("a.git/shallow").exists();
         let ours = match self.index(&client, ours, !partial) {
             Ok(objects) => objects,

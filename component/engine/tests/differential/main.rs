@@ -18,7 +18,7 @@ mod response;
 
 use compare::Subject;
 use requests::ALL;
-use requests::Topic::{self, Depth, Filters, Odd, Packs, Refs, V0};
+use requests::Topic::{self, Depth, Filters, Odd, Packs, Refs, Uris, V0};
 use support::Lab;
 
 macro_rules! cells {
@@ -83,6 +83,40 @@ cells! {
     filters_contradictory: &[Filters],
     worktree_config: &[Odd],
     skewed_clocks: &[Packs, Depth],
+    packfile_uris: &[Packs, V0, Uris],
+    packfile_uris_sha256: &[Uris],
+}
+
+#[test]
+fn packfile_uris_that_make_no_sense() {
+    let lab = Lab::new();
+    repositories::packfile_uris(&lab);
+    let config = std::fs::read(lab.path("a.git/config")).expect("a configuration");
+    let oid = lab.git("a.git", &["rev-parse", "main:sparse"]);
+    let hash = "4".repeat(40);
+    for value in [
+        "".to_owned(),
+        " =".to_owned(),
+        " = https://e.com/x".to_owned(),
+        format!(" = {oid} {hash}"),
+        format!(" = {oid}"),
+        format!(" = {oid} {hash}  https://e.com/x"),
+        format!(" = {oid}  {hash} https://e.com/x"),
+        format!(" = {oid} \"{hash} \""),
+        format!(" = {}x {hash} https://e.com/x", &oid[..39]),
+        format!(" = {oid} {} https://e.com/x", &hash[..39]),
+        format!(" = {} {} https://e.com/x", oid.repeat(2), hash.repeat(2)),
+        format!(" = {oid} {hash} https://e.com/x\nblobPackfileUri = {oid} {hash} ftp://e.com/x"),
+    ] {
+        let lines = format!("[uploadpack]\nblobPackfileUri{value}\n");
+        support::write(&lab.path("a.git/config"), &[&config, lines.as_bytes()].concat());
+        let subject = Subject::new(&lab, &lines);
+        subject.advertisements();
+        for request in requests::about(Uris) {
+            subject.compare(&request);
+        }
+        subject.finish();
+    }
 }
 
 /// Seeds that are always tried.

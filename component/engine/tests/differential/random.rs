@@ -116,8 +116,16 @@ pub fn repository(lab: &Lab, random: &mut Random) -> (Vec<String>, bool) {
         }
         3 => {
             lab.git("a.git", &["repack", "-dq", "--no-write-bitmap-index"]);
-            one_more(lab);
-            lab.git("a.git", &["multi-pack-index", "write"]);
+            if commits.is_multiple_of(2) {
+                lab.git("a.git", &["multi-pack-index", "write", "--incremental"]);
+                one_more(lab);
+                lab.git("a.git", &["repack", "-dq", "--no-write-bitmap-index"]);
+                lab.git("a.git", &["multi-pack-index", "write", "--incremental"]);
+                one_more(lab);
+            } else {
+                one_more(lab);
+                lab.git("a.git", &["multi-pack-index", "write"]);
+            }
         }
         4 => one_more(lab),
         _ => _ = lab.git("a.git", &["pack-refs", "--all"]),

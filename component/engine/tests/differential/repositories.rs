@@ -171,7 +171,6 @@ pub fn multi_pack_index(lab: &Lab) {
     more_commits(lab, 2);
 }
 
-/// Its layers are passed over: each pack has an index of its own.
 pub fn incremental_multi_pack_index(lab: &Lab) {
     several_packs(lab);
     lab.git("a.git", &["multi-pack-index", "write", "--incremental"]);
@@ -387,6 +386,48 @@ pub fn liberal(lab: &Lab) {
         ("bundle.empty.uri", ""),
     ] {
         lab.git("a.git", &["config", "--add", key, value]);
+    }
+}
+
+/// Some objects lie elsewhere, all of them loose: those git leaves out.
+pub fn packfile_uris(lab: &Lab) {
+    linear(lab);
+    lie_elsewhere(lab);
+}
+
+pub fn packfile_uris_sha256(lab: &Lab) {
+    lab.history("a.git", 30, &["--object-format=sha256"]);
+    add_objects(lab);
+    lie_elsewhere(lab);
+}
+
+fn lie_elsewhere(lab: &Lab) {
+    let packs = std::fs::read_dir(lab.path("a.git/objects/pack")).expect("a directory");
+    for path in packs.map(|entry| entry.expect("an entry").path()) {
+        let bytes = std::fs::read(&path).expect("a file");
+        std::fs::remove_file(&path).expect("removed");
+        if path.extension().is_some_and(|end| end == "pack") {
+            assert!(lab.git_with("a.git", &["unpack-objects", "-q"], &bytes, &[]).status.success());
+        }
+    }
+    let hex_len = lab.git("a.git", &["rev-parse", "main"]).len();
+    let list = lab.git("a.git", &["ls-tree", "-r", "main"]);
+    let blobs = list.lines().filter_map(|line| line.split_whitespace().nth(2));
+    let mut seen = std::collections::HashSet::new();
+    let mut objects: Vec<String> =
+        blobs.filter(|oid| seen.insert(*oid)).take(3).map(str::to_owned).collect();
+    objects.push("3".repeat(hex_len));
+    objects.push(lab.git("a.git", &["rev-parse", "main^{tree}"]));
+    objects.push(lab.git("a.git", &["rev-parse", "main~1"]));
+    let uris = ["https://e.com/x", "http://e.com/a b ", "https://e.com/x", "https://e.com/unknown"];
+    let uris = uris.iter().chain(&["tree://e.com/", "commit://e.com/"]);
+    for (number, (oid, uri)) in objects.iter().zip(uris).enumerate() {
+        let oid = if number == 1 { oid.to_uppercase() } else { oid.clone() };
+        let value = format!("{oid} {} {uri}", number.to_string().repeat(hex_len));
+        lab.git("a.git", &["config", "--add", "uploadpack.blobPackfileUri", &value]);
+    }
+    for name in ["allowFilter", "allowSidebandAll", "allowAnySHA1InWant", "allowRefInWant"] {
+        lab.git("a.git", &["config", &format!("uploadpack.{name}"), "true"]);
     }
 }
 

@@ -41,10 +41,12 @@ pub enum Topic {
     V0,
     /// What is offered sometimes, and what no client sends.
     Odd,
+    /// Packs without what lies elsewhere.
+    Uris,
 }
 
 pub const ALL: &[Topic] =
-    &[Topic::Refs, Topic::Packs, Topic::Depth, Topic::Filters, Topic::V0, Topic::Odd];
+    &[Topic::Refs, Topic::Packs, Topic::Depth, Topic::Filters, Topic::V0, Topic::Odd, Topic::Uris];
 
 /// The requests of a topic.
 pub fn about(topic: Topic) -> Vec<Request> {
@@ -60,6 +62,7 @@ pub fn about(topic: Topic) -> Vec<Request> {
         Topic::Packs => fetches(PACKS),
         Topic::Depth => fetches(DEPTH),
         Topic::Filters => fetches(FILTERS),
+        Topic::Uris => fetches(URIS),
         Topic::V0 => {
             let request = |version: u8, lines: &[&str]| {
                 Request::new(format!("v{version}: {}", lines.join(", ")), version, lines)
@@ -137,6 +140,22 @@ const FILTERS: &[&[&str]] = &[
     &["want main", "filter tree:0", "done"],
     &["want main", "filter sparse:oid=main:sparse", "done"],
     &["want main", "filter sparse:oid=main:none", "done"],
+    &["want main", "filter sparse:oid=main~2:sparse", "done"],
+    &["want main", "filter sparse:oid=main^^0~~3^{}:sparse", "done"],
+    &["want main", "filter sparse:oid=v7^{commit}^{tree}:sparse", "done"],
+    &["want main", "filter sparse:oid=@~1:sparse", "done"],
+    &["want main", "filter sparse:oid=HEAD^2:d3/e13/f113.txt", "done"],
+    &["want main", "filter sparse:oid=main^2:sparse", "done"],
+    &["want main", "filter sparse:oid=main~100:sparse", "done"],
+    &["want main", "filter sparse:oid=main~4294967297:sparse", "done"],
+    &["want main", "filter sparse:oid=main~x:sparse", "done"],
+    &["want main", "filter sparse:oid=main~2", "done"],
+    &["want main", "filter sparse:oid=main^{tree}", "done"],
+    &["want main", "filter sparse:oid=main^{tag}:sparse", "done"],
+    &["want main", "filter sparse:oid=main^{blob}:sparse", "done"],
+    &["want main", "filter sparse:oid=main^{tree}^:sparse", "done"],
+    &["want main", "filter sparse:oid=main^{x}:sparse", "done"],
+    &["want main", "filter sparse:oid=none~2:sparse", "done"],
     &["want main", "have main~5", "filter sparse:oid=main:sparse", "thin-pack", "done"],
     &["want main", "filter combine:sparse:oid=main:sparse+blob:limit=60", "done"],
     &["want main", "filter tree:1", "done"],
@@ -173,6 +192,32 @@ const ODD: &[&[&str]] = &[
     &["want main", "have xyz", "done"],
     &["want main", "deepen 0", "done"],
     &["want main", "deepen -1", "done"],
+];
+
+const URIS: &[&[&str]] = &[
+    &["want main", "sideband-all", "packfile-uris https,http", "done"],
+    &["want main", "sideband-all", "packfile-uris https,http", "no-progress", "ofs-delta", "done"],
+    &["packfile-uris http", "want main", "sideband-all", "thin-pack", "done"],
+    &["want main", "sideband-all", "packfile-uris HTTPS,http, https", "done"],
+    &["want main", "sideband-all", "packfile-uris ", "done"],
+    &["want main", "sideband-all", "packfile-uris", "done"],
+    &["want main", "packfile-uris https,http", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "packfile-uris http", "done"],
+    &["want main", "packfile-uris https", "packfile-uris http", "done"],
+    &["want main", "sideband-all", "packfile-uris tree", "done"],
+    &["want main", "sideband-all", "packfile-uris commit,tree,https", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "have main~5", "thin-pack"],
+    &["want main", "sideband-all", "packfile-uris https", "have main~5", "thin-pack", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "have main", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "have unknown"],
+    &["want main", "sideband-all", "packfile-uris https", "deepen 1", "done"],
+    &["want-ref refs/heads/main", "sideband-all", "packfile-uris https", "deepen 1", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "filter blob:none", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "filter blob:limit=9", "done"],
+    &["want main", "sideband-all", "packfile-uris https", "filter tree:1", "done"],
+    &["want blob", "sideband-all", "packfile-uris https", "done"],
+    &["want blob", "want main", "sideband-all", "packfile-uris https", "no-progress", "done"],
+    &["want blob", "want main", "sideband-all", "packfile-uris https", "filter blob:none", "done"],
 ];
 
 const V2: &[&[&str]] = &[

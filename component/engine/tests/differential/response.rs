@@ -64,6 +64,10 @@ impl Response {
         for run in self.lines.chunk_by_mut(|a, b| shallow(a) && shallow(b)) {
             run.sort();
         }
+        let is_uri = |line: &String| line.contains("://") && line.starts_with("band 1: ");
+        for run in self.lines.chunk_by_mut(|a, b| is_uri(a) && is_uri(b)) {
+            run.sort();
+        }
         // Of a commit that is wanted twice, by a tag perhaps, git tells twice.
         self.lines.dedup_by(|a, b| a == b && shallow(a));
         // Git writes these two sections in an order that its own client does not understand.

@@ -16,12 +16,13 @@ use super::receive;
 const UPLOAD_PACK: &str = "git-upload-pack";
 const RECEIVE_PACK: &str = "git-receive-pack";
 
-/// Serves the repositories below `root` until the process ends; the base URL.
+/// Serves the repositories below `root`, and files that end in `.pack`, until the process ends; the
+/// base URL.
 pub fn serve(root: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
-        let engine = Engine::new(NativeStorage::new(root), Limits::default());
+        let engine = Engine::new(NativeStorage::new(&root), Limits::default());
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
             let (head, body) = request(&mut stream);
@@ -29,6 +30,11 @@ pub fn serve(root: PathBuf) -> String {
             let version = field(&head, "git-protocol").unwrap_or_default();
             let version = ProtocolVersion::from_header(version.as_bytes());
             let path = words[1].trim_start_matches('/');
+            if path.ends_with(".pack") {
+                let pack = std::fs::read(root.join(path)).expect("a pack");
+                respond(&mut stream, "application/octet-stream", &pack);
+                continue;
+            }
             let mut response = Vec::new();
             let service =
                 if words[1].contains("git-receive-pack") { RECEIVE_PACK } else { UPLOAD_PACK };
@@ -58,15 +64,19 @@ pub fn serve(root: PathBuf) -> String {
                 }
                 "result"
             };
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/x-{service}-{kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                response.len()
-            );
-            _ = stream.write_all(head.as_bytes());
-            _ = stream.write_all(&response);
+            respond(&mut stream, &format!("application/x-{service}-{kind}"), &response);
         }
     });
     format!("http://{address}")
+}
+
+fn respond(stream: &mut TcpStream, kind: &str, body: &[u8]) {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    _ = stream.write_all(head.as_bytes());
+    _ = stream.write_all(body);
 }
 
 fn field(head: &[String], name: &str) -> Option<String> {

@@ -103,6 +103,9 @@ pub enum RequestError {
     /// The client sent two filters.
     #[error("multiple filter-specs cannot be combined")]
     SecondFilter,
+    /// The client sent two lists of protocols.
+    #[error("multiple packfile-uris lines forbidden")]
+    SecondPackfileUris,
     /// The client sent a filter without having asked for the capability, in version 0, or the
     /// server does not offer it.
     #[error("git upload-pack: filtering capability not negotiated")]

@@ -111,6 +111,9 @@ impl Fetch {
         if let Some(protocols) =
             line.strip_prefix(b"packfile-uris ").filter(|_| advertised.packfile_uris)
         {
+            if !self.packfile_uris.is_empty() {
+                return Err(RequestError::SecondPackfileUris);
+            }
             self.packfile_uris = protocols.split(|byte| *byte == b',').map(BString::from).collect();
             return Ok(());
         }
