@@ -104,6 +104,8 @@ impl Storage for Memory {
     }
 
     async fn yield_now(&self) {}
+
+    async fn pause(&self, _milliseconds: u64) {}
 }
 
 impl WriteStorage for Memory {
@@ -152,8 +154,6 @@ impl WriteStorage for Memory {
     fn random(&self) -> u64 {
         self.0.borrow().len() as u64
     }
-
-    async fn pause(&self, _milliseconds: u64) {}
 }
 
 impl StorageFile for MemoryFile {

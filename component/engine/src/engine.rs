@@ -11,6 +11,7 @@ use crate::refs::{KnownPackedRefs, PeeledTags, SoundRefs};
 use crate::remembered::Remembered;
 use crate::repository::KnownRepository;
 use crate::storage::{BlockCache, CachedFile, DirEntry, Storage, StorageError, StorageFile};
+use crate::upload_pack::turns::Turns;
 use crate::working_memory::WorkingMemory;
 use crate::{Limits, Repository, Result};
 
@@ -42,6 +43,8 @@ pub struct Engine<S: Storage> {
     pub(crate) open_packs: Cell<usize>,
     /// When leftovers of pushes were looked for last, by repository.
     pub(crate) swept: RefCell<HashMap<String, Duration>>,
+    /// Whose turn it is to select objects.
+    pub(crate) turns: Turns,
     work: Cell<u64>,
 }
 
@@ -72,6 +75,7 @@ impl<S: Storage> Engine<S> {
             open_packs: Cell::new(0),
             session_id,
             swept: RefCell::default(),
+            turns: Turns::default(),
             work: Cell::new(0),
         })
     }

@@ -46,6 +46,9 @@ pub trait Storage: std::fmt::Debug {
     /// Lets other tasks of the instance run. Called from within long computations.
     async fn yield_now(&self);
 
+    /// Waits: for a lock that somebody else holds for a moment, or for a turn to compute.
+    async fn pause(&self, milliseconds: u64);
+
     /// Time since some moment that stays the same while the instance lives.
     fn now(&self) -> Duration;
 

@@ -22,6 +22,7 @@ mod revision;
 mod select;
 mod send_pack;
 mod shallow;
+pub(crate) mod turns;
 mod v0;
 
 use gitwasi_wire::ProtocolVersion;

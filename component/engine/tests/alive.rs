@@ -46,6 +46,8 @@ impl Storage for Hasty {
         self.0.yield_now().await;
     }
 
+    async fn pause(&self, _milliseconds: u64) {}
+
     fn now(&self) -> Duration {
         self.1.set(self.1.get() + 1);
         Duration::from_secs(self.1.get())

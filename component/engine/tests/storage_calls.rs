@@ -69,6 +69,8 @@ impl Storage for Counting {
     }
 
     async fn yield_now(&self) {}
+
+    async fn pause(&self, _milliseconds: u64) {}
 }
 
 impl StorageFile for CountingFile {

@@ -104,6 +104,10 @@ impl Storage for PreopenStorage {
     async fn yield_now(&self) {
         wit_bindgen::yield_async().await;
     }
+
+    async fn pause(&self, milliseconds: u64) {
+        monotonic_clock::wait_for(milliseconds.saturating_mul(1_000_000)).await;
+    }
 }
 
 /// An open file below a preopened directory.

@@ -53,7 +53,7 @@ impl Default for Limits {
             instance_requests: 4096,
             instance_idle: Duration::from_secs(30),
             instance_memory: 1 << 30,
-            instance_grown: 64 << 20,
+            instance_grown: 128 << 20,
             request_bytes: None,
             stall: Duration::from_secs(300),
         }

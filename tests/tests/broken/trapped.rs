@@ -1,8 +1,9 @@
-//! An instance traps while another of its requests streams.
+//! An instance traps while another of its requests streams; and what is done so that it does not.
 
 use std::fs;
 
 use e2e::http::pkt_line;
+use e2e::tree::Tree;
 use e2e::{Backend, Cell, Ending, Repository, Request, Server, Setup, World};
 
 use crate::{LARGE, fetch, with_large};
@@ -46,4 +47,22 @@ fn a_trap_does_not_touch_what_git_sends_past_the_instance() {
     assert_eq!(server.ask(&too_much()).status, 500);
     let whole = streaming.finish().expect(200);
     assert!(whole.body.len() > LARGE && whole.body.ends_with(b"0000"));
+}
+
+/// The engine knows what it may have, and refuses before the instance has to end.
+#[test]
+fn a_push_of_too_many_objects_is_refused_and_the_others_go_on() {
+    let (world, repository, server) = with_little_memory(Backend::Engine);
+    let tree = Tree::read(repository.path());
+    let streaming = server.connect().transfer(&fetch(&repository, "big")).until(100_000);
+    let file = world.beside("push");
+    repository.write_push("main", "refs/heads/new", &file);
+    let mut body = fs::read(file).unwrap();
+    let pack = body.windows(4).position(|bytes| bytes == b"PACK").unwrap();
+    body[pack + 8..pack + 12].copy_from_slice(&10_000_000u32.to_be_bytes());
+    let refused = server.ask(&Request::service("/app.git", "git-receive-pack", &body)).expect(200);
+    assert!(refused.text().contains("too large for this server"), "{refused:?}");
+    let whole = streaming.finish().expect(200);
+    assert!(whole.body.len() > LARGE && whole.body.ends_with(b"0000"));
+    tree.assert_unchanged(repository.path());
 }

@@ -90,6 +90,8 @@ impl Storage for MemoryStorage {
     }
 
     async fn yield_now(&self) {}
+
+    async fn pause(&self, _milliseconds: u64) {}
 }
 
 impl StorageFile for MemoryFile {

@@ -87,6 +87,10 @@ impl Storage for NativeStorage {
         .await;
     }
 
+    async fn pause(&self, milliseconds: u64) {
+        std::thread::sleep(Duration::from_millis(milliseconds));
+    }
+
     fn now(&self) -> Duration {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         START.elapsed()
@@ -139,10 +143,6 @@ impl WriteStorage for NativeStorage {
 
     fn random(&self) -> u64 {
         RandomState::new().hash_one(self.wall_clock())
-    }
-
-    async fn pause(&self, milliseconds: u64) {
-        std::thread::sleep(Duration::from_millis(milliseconds));
     }
 }
 

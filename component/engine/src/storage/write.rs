@@ -49,9 +49,6 @@ pub trait WriteStorage: Storage {
 
     /// Random bits, for names that nobody else may have made or foresee.
     fn random(&self) -> u64;
-
-    /// Waits: for a lock that somebody else holds for a moment.
-    async fn pause(&self, milliseconds: u64);
 }
 
 /// A file that is being written.

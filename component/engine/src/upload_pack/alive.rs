@@ -14,17 +14,23 @@ use std::time::Duration;
 use gitwasi_wire::side_band::{Band, SideBand, encode};
 
 use super::output::{Output, Response};
+use super::turns::{Turn, Turns};
 use crate::Result;
 use crate::storage::Storage;
 
 /// How often progress is told, at most.
 const BETWEEN_PROGRESS: Duration = Duration::from_millis(500);
 
+/// Milliseconds after which a selection asks again whether it is its turn.
+const BETWEEN_LOOKS: u64 = 10;
+
 /// What is told, and when.
 #[derive(Debug)]
 pub(super) struct Signs<'s, S: Storage> {
     /// Has the clock.
     pub(super) storage: &'s S,
+    /// Of the instance's requests.
+    pub(super) turns: &'s Turns,
     /// Without one, nothing can be told.
     pub(super) side_band: Option<SideBand>,
     /// How many objects were looked at, if progress is to be told.
@@ -39,8 +45,8 @@ pub(super) struct Signs<'s, S: Storage> {
 pub(super) const KEEP_ALIVE_BEFORE_SECTION: &[u8] = b"0005\x02";
 
 impl<S: Storage> Signs<'_, S> {
-    /// Does `work`, and gives signs of life in the meantime: whenever the work lets other tasks
-    /// run and something is due.
+    /// Does `work` when it is its turn, and gives signs of life in the meantime: whenever the work
+    /// lets other tasks run and something is due.
     ///
     /// # Cancel safety
     /// As safe to drop as `work`.
@@ -50,15 +56,27 @@ impl<S: Storage> Signs<'_, S> {
         work: impl Future<Output = T>,
     ) -> Result<T> {
         let mut work = pin!(work);
+        let mut turn = Turn::new(self.turns);
         let mut last = Last { at: self.storage.now(), count: 0 };
         loop {
-            let done = poll_fn(|context| match work.as_mut().poll(context) {
-                Poll::Ready(done) => Poll::Ready(Some(done)),
-                Poll::Pending if self.due(&last).is_some() => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            });
-            if let Some(done) = done.await {
-                return Ok(done);
+            if turn.begins() {
+                let done = poll_fn(|context| {
+                    let began = self.storage.now();
+                    let polled = work.as_mut().poll(context);
+                    turn.computed(self.storage.now().saturating_sub(began));
+                    match polled {
+                        Poll::Ready(done) => Poll::Ready(Some(done)),
+                        Poll::Pending if !turn.may_go_on() || self.due(&last).is_some() => {
+                            Poll::Ready(None)
+                        }
+                        Poll::Pending => Poll::Pending,
+                    }
+                });
+                if let Some(done) = done.await {
+                    return Ok(done);
+                }
+            } else {
+                self.storage.pause(BETWEEN_LOOKS).await;
             }
             if let Some((side_band, sign)) = self.due(&last) {
                 match sign {
@@ -69,6 +87,8 @@ impl<S: Storage> Signs<'_, S> {
                     }
                     Sign::KeepAlive => response.buffer().extend_from_slice(self.keep_alive_packet),
                 }
+                // A client that does not read holds up nobody else.
+                turn.give_up();
                 response.flush().await?;
                 last.at = self.storage.now();
             }

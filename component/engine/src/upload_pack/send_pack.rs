@@ -45,6 +45,7 @@ pub(super) async fn send<S: Storage, O: Output>(
     let keep_alive =
         repository.config().keep_alive.map(|seconds| Duration::from_secs(seconds.into()));
     let signs = Signs {
+        turns: &repository.engine.turns,
         storage,
         side_band: arguments.side_band,
         progress: progress.then(|| Rc::clone(&walk.read)),

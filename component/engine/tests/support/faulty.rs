@@ -140,6 +140,8 @@ impl Storage for Faulty {
     }
 
     async fn yield_now(&self) {}
+
+    async fn pause(&self, _milliseconds: u64) {}
 }
 
 impl WriteStorage for Faulty {
@@ -194,8 +196,6 @@ impl WriteStorage for Faulty {
     fn random(&self) -> u64 {
         self.inner.random()
     }
-
-    async fn pause(&self, _milliseconds: u64) {}
 }
 
 /// A file of [`Faulty`].

@@ -246,6 +246,8 @@ impl Storage for Volatile {
     }
 
     async fn yield_now(&self) {}
+
+    async fn pause(&self, _milliseconds: u64) {}
 }
 
 impl WriteStorage for Volatile {
@@ -312,8 +314,6 @@ impl WriteStorage for Volatile {
     fn random(&self) -> u64 {
         self.inner.random()
     }
-
-    async fn pause(&self, _milliseconds: u64) {}
 }
 
 /// A file of [`Volatile`].

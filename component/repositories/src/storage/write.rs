@@ -3,7 +3,6 @@
 use gitwasi_engine::storage::{StorageError, StorageWriter, WriteStorage};
 
 use super::{PreopenFile, PreopenStorage, relative, write_error};
-use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 use crate::bindings::wasi::random::random;
 use crate::bindings::wit_stream;
@@ -49,10 +48,6 @@ impl WriteStorage for PreopenStorage {
 
     fn random(&self) -> u64 {
         random::get_random_u64()
-    }
-
-    async fn pause(&self, milliseconds: u64) {
-        monotonic_clock::wait_for(milliseconds.saturating_mul(1_000_000)).await;
     }
 }
 
