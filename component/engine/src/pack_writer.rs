@@ -329,8 +329,12 @@ impl<S: Storage, K: PackSink> Writer<'_, '_, S, K> {
         let Some((mut offset, end)) = copying.pending.take() else { return Ok(()) };
         let engine = &self.walk.repository.engine;
         let data = pack.data(&self.walk.repository.odb).await?;
+        let is_long = end - offset > engine.limits.block_cache as u64 / 4;
         while offset < end {
-            let (block, within) = data.block_at(offset).await?;
+            let (block, within) = match is_long {
+                true => data.passing_block_at(offset).await?,
+                false => data.block_at(offset).await?,
+            };
             let length = (block.len() - within).min((end - offset) as usize);
             self.out.put(&block[within..within + length]).await?;
             offset += length as u64;

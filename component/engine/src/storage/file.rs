@@ -63,6 +63,15 @@ impl<S: Storage> CachedFile<S> {
     /// # Errors
     /// [`Error::Corrupt`] past the end.
     pub async fn block_at(&self, offset: u64) -> Result<(Rc<Vec<u8>>, usize)> {
+        self.block(offset, true).await
+    }
+
+    /// As [`Self::block_at`], of much that is read once: it does not stay in the cache.
+    pub(crate) async fn passing_block_at(&self, offset: u64) -> Result<(Rc<Vec<u8>>, usize)> {
+        self.block(offset, false).await
+    }
+
+    async fn block(&self, offset: u64, stays: bool) -> Result<(Rc<Vec<u8>>, usize)> {
         let number = offset / self.block_size as u64;
         let within = (offset % self.block_size as u64) as usize;
         {
@@ -73,7 +82,7 @@ impl<S: Storage> CachedFile<S> {
         }
         let block = match self.cache.block(self.id, number) {
             Some(block) => block,
-            None => self.load(number).await?,
+            None => self.load(number, stays).await?,
         };
         *self.last.borrow_mut() = (number, Rc::clone(&block));
         if within >= block.len() {
@@ -111,13 +120,15 @@ impl<S: Storage> CachedFile<S> {
         Ok(u64::from_be_bytes(bytes))
     }
 
-    async fn load(&self, number: u64) -> Result<Rc<Vec<u8>>> {
+    async fn load(&self, number: u64, stays: bool) -> Result<Rc<Vec<u8>>> {
         let offset = number * self.block_size as u64;
         if offset >= self.size {
             return Err(Error::corrupt("a read past the end of a file"));
         }
         let block = Rc::new(self.file.read_at(offset, self.block_size).await?);
-        self.cache.insert(self.id, number, Rc::clone(&block));
+        if stays {
+            self.cache.insert(self.id, number, Rc::clone(&block));
+        }
         Ok(block)
     }
 }
