@@ -100,13 +100,12 @@ impl Instance {
         instance
     }
 
-    /// Gives it a request; or gives it back, if the instance has ended.
-    pub(crate) fn give(&mut self, job: Job) -> Result<(), Job> {
+    /// Gives it a request. Gives that back if the instance has ended.
+    pub(crate) fn give(&mut self, job: Job) -> Option<Job> {
         let open = self.life.open_body();
         self.life.asked();
-        self.jobs.send((job, open)).map_err(|refused| refused.0.0)?;
         self.given += 1;
-        Ok(())
+        self.jobs.send((job, open)).err().map(|refused| refused.0.0)
     }
 
     /// Whether it takes one more request, rather than leaving it to another one.

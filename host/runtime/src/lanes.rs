@@ -82,9 +82,9 @@ impl Lane {
                 instances.len() - 1
             });
             match instances[chosen].give(job) {
-                Ok(()) => return,
+                None => return,
                 // It has ended just now.
-                Err(given_back) => job = given_back,
+                Some(given_back) => job = given_back,
             }
         }
     }
