@@ -287,15 +287,7 @@ fn damaged_repositories_do_not_panic() {
         let whole = std::fs::read(&path).expect("a file");
         std::fs::remove_file(&path).expect("removed");
         for step in 0..40 {
-            let mut damaged = whole.clone();
-            let at = step * whole.len() / 40;
-            match step % 4 {
-                0 => damaged.truncate(at),
-                1 => damaged[at] ^= 0xff,
-                2 => damaged[at] = damaged[at].wrapping_add(1),
-                _ => damaged[at..(at + 4).min(whole.len())].fill(0xff),
-            }
-            support::write(&path, &damaged);
+            support::write(&path, &support::damaged(&whole, step, 40));
             let Ok(repository) = block_on(lab.engine().open("a.git")) else { continue };
             let mut out = Vec::new();
             _ = block_on(upload_pack::advertise(&repository, ProtocolVersion::V0, &mut out));

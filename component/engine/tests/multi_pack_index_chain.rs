@@ -150,15 +150,7 @@ fn damaged_layers_do_not_panic() {
     for path in files {
         let whole = std::fs::read(&path).expect("a file");
         for step in 0..60 {
-            let mut damaged = whole.clone();
-            let at = step * whole.len() / 60;
-            match step % 4 {
-                0 => damaged.truncate(at),
-                1 => damaged[at] ^= 0xff,
-                2 => damaged[at] = damaged[at].wrapping_add(1),
-                _ => damaged[at..(at + 4).min(whole.len())].fill(0xff),
-            }
-            support::write(&path, &damaged);
+            support::write(&path, &support::damaged(&whole, step, 60));
             _ = clone(&lab);
         }
         support::write(&path, &whole);

@@ -153,6 +153,19 @@ pub fn fast_import(commits: usize) -> Vec<u8> {
     out
 }
 
+/// A file of bytes damaged in one place: the place, and the kind of damage, differ by `step` of `steps`.
+pub fn damaged(whole: &[u8], step: usize, steps: usize) -> Vec<u8> {
+    let mut damaged = whole.to_vec();
+    let at = step * whole.len() / steps;
+    match step % 4 {
+        0 => damaged.truncate(at),
+        1 => damaged[at] ^= 0xff,
+        2 => damaged[at] = damaged[at].wrapping_add(1),
+        _ => damaged[at..(at + 4).min(whole.len())].fill(0xff),
+    }
+    damaged
+}
+
 pub fn write(path: &Path, content: &[u8]) {
     std::fs::write(path, content).expect("a file is written");
 }
