@@ -246,13 +246,14 @@ async fn patiently(
     failure: String,
     telling: impl Future<Output = Result<(), ErrorCode>> + 'static,
 ) {
+    let late = format!("{failure} in time; the push goes on");
     let mut told = Box::pin(async move {
         if let Err(error) = telling.await {
             eprintln!("{failure}: {error:?}");
         }
     });
     if within(OBSERVER_PATIENCE, told.as_mut()).await.is_none() {
-        eprintln!("a push goes on before the observer is done with it");
+        eprintln!("{late}");
         spawn_local(told);
     }
 }
