@@ -15,8 +15,6 @@ pub(crate) struct ClockCache<K, V> {
     free: Vec<usize>,
     index: HashMap<K, usize, QuickState>,
     hand: usize,
-    /// Whether what is new and was not used again goes before what was kept.
-    new_goes_first: bool,
 }
 
 #[derive(Debug)]
@@ -31,12 +29,7 @@ impl<K: Copy + Eq + Hash, V: Clone> ClockCache<K, V> {
     /// An empty cache that holds at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
         let (slots, free, index) = (Vec::new(), Vec::new(), HashMap::default());
-        Self { limit, bytes: 0, slots, free, index, hand: 0, new_goes_first: false }
-    }
-
-    /// An empty cache out of which much that is asked for once does not drive the rest.
-    pub(crate) fn against_scans(limit: usize) -> Self {
-        Self { new_goes_first: true, ..Self::new(limit) }
+        Self { limit, bytes: 0, slots, free, index, hand: 0 }
     }
 
     /// Bytes of what is there.
@@ -72,13 +65,10 @@ impl<K: Copy + Eq + Hash, V: Clone> ClockCache<K, V> {
         }
         let slot = Some(Slot { key, value, bytes, used: false });
         // In the place of one that went, which the hand has just left: so it has a whole turn of
-        // the hand to be used, unless the hand goes back.
+        // the hand to be used.
         let place = match self.free.pop() {
             Some(place) => {
                 self.slots[place] = slot;
-                if self.new_goes_first {
-                    self.hand = place;
-                }
                 place
             }
             None => {

@@ -111,7 +111,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            block_cache: 24 << 20,
+            block_cache: 16 << 20,
             base_cache: 8 << 20,
             working_memory: 160 << 20,
             object_size: 64 << 20,

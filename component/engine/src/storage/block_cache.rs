@@ -4,8 +4,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use quick_cache::unsync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+
 use super::Stat;
-use crate::clock_cache::ClockCache;
+use super::file::SMALL_BLOCK_SIZE;
+use crate::quick_hash::QuickState;
 
 /// Blocks by file and number.
 #[derive(Debug)]
@@ -14,7 +18,24 @@ pub struct BlockCache {
     files: RefCell<Files>,
 }
 
-type Blocks = ClockCache<(u64, u64), Rc<Vec<u8>>>;
+type Key = (u64, u64);
+type Block = Rc<Vec<u8>>;
+/// What is asked for once passes through a small part; what comes back is kept: a pack that is
+/// read from end to end does not drive out the index that is read here and there.
+type Blocks = Cache<Key, Block, Bytes, QuickState, DefaultLifecycle<Key, Block>>;
+
+/// Blocks weigh what they take.
+#[derive(Debug, Clone)]
+struct Bytes;
+
+impl Weighter<Key, Block> for Bytes {
+    fn weight(&self, _key: &Key, block: &Block) -> u64 {
+        block.capacity() as u64
+    }
+}
+
+/// The part of the cache that is for blocks that came back.
+const HOT: f64 = 0.5;
 
 #[derive(Debug, Default)]
 struct Files {
@@ -28,7 +49,21 @@ const MAX_FILES: usize = 16_384;
 impl BlockCache {
     /// An empty cache that holds at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { blocks: RefCell::new(ClockCache::against_scans(limit)), files: RefCell::default() }
+        let options = OptionsBuilder::new()
+            .shards(1)
+            .estimated_items_capacity(limit / SMALL_BLOCK_SIZE)
+            .weight_capacity(limit as u64)
+            .hot_allocation(HOT)
+            .ghost_allocation(1.0)
+            .build()
+            .expect("all that has no default is set");
+        let blocks = Blocks::with_options(
+            options,
+            Bytes,
+            QuickState::default(),
+            DefaultLifecycle::default(),
+        );
+        Self { blocks: RefCell::new(blocks), files: RefCell::default() }
     }
 
     /// A number for the file at `path`: the same as before if the file has not changed.
@@ -48,11 +83,52 @@ impl BlockCache {
     }
 
     pub(super) fn block(&self, file: u64, number: u64) -> Option<Rc<Vec<u8>>> {
-        self.blocks.borrow_mut().find(&(file, number))
+        self.blocks.borrow().get(&(file, number)).cloned()
     }
 
     pub(super) fn insert(&self, file: u64, number: u64, block: Rc<Vec<u8>>) {
-        let bytes = block.capacity();
-        self.blocks.borrow_mut().insert((file, number), block, bytes);
+        self.blocks.borrow_mut().insert((file, number), block);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(cache: &BlockCache, file: u64, number: u64) -> bool {
+        let there = cache.block(file, number).is_some();
+        if !there {
+            cache.insert(file, number, Rc::new(vec![0; SMALL_BLOCK_SIZE]));
+        }
+        there
+    }
+
+    #[test]
+    fn what_passes_does_not_drive_out_what_comes_back() {
+        const ROOM: u64 = 100;
+        let cache = BlockCache::new(SMALL_BLOCK_SIZE * ROOM as usize);
+        // A table that is asked here and there, while a file passes that is far larger.
+        let mut missed = 0;
+        for number in 0..50 * ROOM {
+            ask(&cache, 1, number);
+            missed += u32::from(!ask(&cache, 2, number * 7 % 40));
+        }
+        assert!(missed < 200, "{missed}");
+        // Another one takes its place when the first is not asked any more.
+        missed = 0;
+        for number in 0..50 * ROOM {
+            ask(&cache, 1, number);
+            missed += u32::from(!ask(&cache, 3, number * 7 % 40));
+        }
+        assert!(missed < 300, "{missed}");
+    }
+
+    #[test]
+    fn it_holds_no_more_than_it_may() {
+        let cache = BlockCache::new(SMALL_BLOCK_SIZE * 10);
+        for number in 0..1000 {
+            ask(&cache, 1, number * number % 31);
+            assert!(cache.blocks.borrow().weight() <= 10 * SMALL_BLOCK_SIZE as u64);
+        }
     }
 }
