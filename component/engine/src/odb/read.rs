@@ -2,6 +2,8 @@
 
 use gitwasi_wire::Oid;
 
+use std::rc::Rc;
+
 use super::pack::{Entry, EntryKind, Pack};
 use super::{Location, Odb, delta};
 use crate::object::Kind;
@@ -64,18 +66,25 @@ impl<S: Storage> Odb<S> {
     pub(crate) async fn read_packed(&self, pack: u32, pos: u32) -> Result<Object> {
         let pack = self.pack(pack);
         let offset = pack.idx(self).await?.offset_at(pos).await?;
-        self.resolve(pack, offset).await
+        let object = self.resolve(pack, offset).await?;
+        if let Some(base) = self.engine.bases.find(pack.data(self).await?.id(), offset) {
+            base.pos.set(Some(pos));
+        }
+        Ok(object)
     }
 
     /// The object that this one is stored as a delta to, and its position, if its content is at
     /// hand.
     pub(crate) async fn base_at_hand(&self, pack: u32, pos: u32) -> Result<Option<(u32, Object)>> {
-        let Some(base) = self.base_in_pack(pack, pos).await? else { return Ok(None) };
+        let Some(offset) = self.base_in_pack(pack, pos).await? else { return Ok(None) };
         let data = self.pack(pack).data(self).await?.id();
-        let Some((kind, content)) = self.engine.bases.find(data, base) else { return Ok(None) };
-        let Some(pos) = self.position(pack, base).await? else { return Ok(None) };
-        let content = Content::shared(&self.memory, content)?;
-        Ok(Some((pos, Object { kind, content })))
+        let Some(base) = self.engine.bases.find(data, offset) else { return Ok(None) };
+        if base.pos.get().is_none() {
+            base.pos.set(self.position(pack, offset).await?);
+        }
+        let Some(pos) = base.pos.get() else { return Ok(None) };
+        let content = Content::shared(&self.memory, Rc::clone(&base.content))?;
+        Ok(Some((pos, Object { kind: base.kind, content })))
     }
 
     /// The position of the object that this one is stored as a delta to, in the same pack.
@@ -154,8 +163,8 @@ impl<S: Storage> Odb<S> {
         let data = pack.data(self).await?;
         let mut chain = Vec::new();
         let (kind, mut content) = loop {
-            if let Some((kind, content)) = bases.find(data.id(), offset) {
-                break (kind, Content::shared(&self.memory, content)?);
+            if let Some(base) = bases.find(data.id(), offset) {
+                break (base.kind, Content::shared(&self.memory, Rc::clone(&base.content))?);
             }
             let entry = pack.entry(self, offset).await?;
             if let EntryKind::Whole(kind) = entry.kind {
