@@ -42,6 +42,7 @@ pub struct Findings<'a> {
     severities: &'a Severities,
     oid: Oid,
     findings: Vec<Finding>,
+    spotless: bool,
     named: Vec<(DotGit, Oid)>,
 }
 
@@ -72,12 +73,17 @@ pub fn check<'a>(
 
 impl<'a> Findings<'a> {
     pub(crate) fn new(oid: &Oid, severities: &'a Severities) -> Self {
-        Self { severities, oid: *oid, findings: Vec::new(), named: Vec::new() }
+        Self { severities, oid: *oid, findings: Vec::new(), spotless: true, named: Vec::new() }
     }
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Whether there is no fault at all, not even one that is not to be reported.
+    pub(crate) fn is_spotless(&self) -> bool {
+        self.spotless
     }
 
     /// Blobs that a tree names `.gitmodules` or `.gitattributes`, and that are to be looked at.
@@ -100,6 +106,7 @@ impl<'a> Findings<'a> {
     }
 
     pub(crate) fn add(&mut self, id: MessageId, text: impl Into<String>) {
+        self.spotless = false;
         let severity = self.severities.of(id, &self.oid);
         if severity != Severity::Ignore {
             self.findings.push(Finding { id, severity, text: text.into() });

@@ -18,6 +18,7 @@ mod existing;
 mod input;
 mod inspect;
 mod kept;
+mod links;
 mod loose;
 mod named_blobs;
 mod new_objects;
@@ -188,6 +189,9 @@ pub(crate) async fn receive_into<S: WriteStorage>(
     let mut input = Input::new(source, format, options.max_input_size);
     let count = unpack::head(&mut input, &mut spool, repository).await?;
     let few = count < options.unpack_limit;
+    if !few {
+        inspector.note_links();
+    }
     let stage = if few { Stage::Unpacking } else { Stage::Receiving };
     let unpacked = unpack::unpack(input, &mut spool, &mut inspector, count, stage).await?;
     spool.seal().await?;
@@ -222,7 +226,10 @@ pub(crate) async fn receive_into<S: WriteStorage>(
     resolver.check_named_blobs(&order).await?;
     let Resolver { entries, loose, deltas, kept, .. } = resolver;
     drop((deltas, kept));
-    let objects = NewObjects::new(&entries, &order, &repository.memory)?;
+    let mut objects = NewObjects::new(&entries, &order, &repository.memory)?;
+    if inspector.take_links().is_some_and(|links| added == 0 && links.are_within(&objects)) {
+        objects.close();
+    }
     let stored = if let Some(mut loose) = loose {
         loose.flush().await?;
         spool.remove().await?;

@@ -7,10 +7,12 @@
 mod commit;
 mod tag;
 mod tree;
+mod tree_delta;
 
 pub use commit::Commit;
 pub use tag::Tag;
 pub use tree::{EntryMode, Tree, TreeEntry};
+pub(crate) use tree_delta::{changed_entries, only_oids_differ};
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,6 @@ mod objects;
 mod reach;
 mod set;
 mod sparse;
-mod tree_delta;
 mod tree_order;
 
 use std::cell::Cell;

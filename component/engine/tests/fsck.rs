@@ -6,7 +6,7 @@ use gitwasi_engine::Error;
 use gitwasi_engine::fsck::{MessageId, Severities};
 use gitwasi_engine::index_pack::Options;
 use support::Lab;
-use support::forge::{BLOB, COMMIT, Forge, TAG, TREE, oid};
+use support::forge::{BLOB, COMMIT, Forge, TAG, TREE, oid, replace};
 use support::push::keep;
 
 const TREE_ID: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -50,6 +50,65 @@ fn lab() -> Lab {
     let lab = Lab::new();
     lab.git("", &["init", "-q", "--bare", "b.git"]);
     lab
+}
+
+/// What a tree has in common with its base is not looked at again: only that.
+#[test]
+fn trees_that_are_deltas() {
+    let lab = lab();
+    let url = |url: &str| format!("[submodule \"m\"]\n\tpath = m\n\turl = {url}\n").into_bytes();
+    let (good, bad) = (url("https://example.com/m"), url("-u"));
+    let (mut base, mut starts) = (Vec::new(), Vec::new());
+    let modules = oid("blob", &good);
+    for (name, oid) in [(".gitmodules", modules)]
+        .into_iter()
+        .chain(["aa", "bb", "cc", "dd", "ee", "ff"].map(|name| (name, [7; 20])))
+    {
+        starts.push(base.len());
+        base.extend(format!("100644 {name}\0").bytes());
+        base.extend(oid);
+    }
+    let pack = |base: &[u8], at: usize, with: &[u8]| {
+        let mut forge = Forge::new();
+        for blob in [&good, &bad] {
+            forge.whole(BLOB, blob);
+        }
+        let offset = forge.whole(TREE, base);
+        let first = replace(base, base.len() - 1, b"8");
+        let first = forge.ofs_delta(offset, &first);
+        let mut middle = base.to_vec();
+        *middle.last_mut().expect("bytes") = b'8';
+        forge.ofs_delta(first, &replace(&middle, at, with));
+        forge.finish()
+    };
+    for entry in 1..starts.len() - 1 {
+        let (mode, name, oid) = (starts[entry], starts[entry] + 7, starts[entry] + 10);
+        for (what, at, with, expected) in [
+            ("another oid", oid, &[9; 20][..], 0),
+            ("no oid", oid, &[0; 20], 1),
+            ("another mode", mode, b"100645", 1),
+            ("another name", name, b"zz", 1),
+            ("no name", name, b"..", 2),
+            ("a name twice", name, &base[starts[entry - 1] + 7..][..2], 1),
+            ("a name that is cut", name, b"a\0", 0),
+        ] {
+            let (lines, _) = same(&lab, &format!("{what} {entry}"), &pack(&base, at, with), &[]);
+            if entry > 1 {
+                assert!(lines.len() >= expected, "{what} {entry}: {lines:?}");
+            }
+        }
+    }
+    let at = starts[1] - 20;
+    let (lines, _) = same(&lab, "modules", &pack(&base, at, &oid("blob", &bad)), &[]);
+    assert!(lines[0].contains("gitmodulesUrl"), "{lines:?}");
+
+    // What is wrong with the base is wrong with all of them.
+    base[starts[2] + 10..starts[3]].fill(0);
+    for (severity, expected) in [("warn", 3), ("error", 1), ("ignore", 0)] {
+        let pack = pack(&base, starts[4] + 10, &[9; 20]);
+        let (lines, _) = same(&lab, severity, &pack, &[("nullSha1", severity)]);
+        assert_eq!(lines.len(), expected, "{lines:?}");
+    }
 }
 
 fn one(kind: u8, content: &[u8]) -> Vec<u8> {

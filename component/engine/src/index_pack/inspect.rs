@@ -7,9 +7,10 @@ use gitwasi_wire::{ObjectFormat, Oid};
 
 use super::Observer;
 use super::existing::Existing;
+use super::links::Links;
 use super::unpack::collision;
 use crate::fsck::{DotGit, Findings, Severities};
-use crate::object::{Commit, Kind, Tag};
+use crate::object::{Commit, Kind, Tag, changed_entries, only_oids_differ};
 use crate::odb::{InflatePool, Location};
 use crate::storage::Storage;
 use crate::working_memory::Lease;
@@ -24,6 +25,10 @@ pub(super) struct Inspector<'r, S: Storage, O> {
     pub(super) observer: &'r mut O,
     existing: Existing<'r, S>,
     fsck: Option<&'r Severities>,
+    /// What the objects name, if that is to be known and can be.
+    links: Option<Links>,
+    /// Whether no fault was found yet.
+    spotless: bool,
     /// Blobs that trees name `.gitmodules` or `.gitattributes`.
     named: BTreeSet<(DotGit, Oid)>,
     lease: Lease,
@@ -37,7 +42,19 @@ impl<'r, S: Storage, O: Observer> Inspector<'r, S, O> {
     ) -> Self {
         let existing = Existing::new(repository.odb());
         let lease = Lease::new(&repository.memory);
-        Self { repository, observer, existing, fsck, named: BTreeSet::new(), lease }
+        let named = BTreeSet::new();
+        let spotless = true;
+        Self { repository, observer, existing, fsck, links: None, spotless, named, lease }
+    }
+
+    /// Notes from now on what objects name.
+    pub(super) fn note_links(&mut self) {
+        self.links = Some(Links::new(&self.repository.memory));
+    }
+
+    /// What the objects that were looked at name, if that is known of all.
+    pub(super) fn take_links(&mut self) -> Option<Links> {
+        self.links.take()
     }
 
     pub(super) fn engine(&self) -> &'r Engine<S> {
@@ -52,16 +69,35 @@ impl<'r, S: Storage, O: Observer> Inspector<'r, S, O> {
         &self.repository.odb.inflaters
     }
 
-    /// An object that is in memory.
-    pub(super) async fn object(&mut self, kind: Kind, oid: &Oid, content: &[u8]) -> Result<()> {
+    /// An object that is in memory, and the object of the pack that it is a delta to.
+    pub(super) async fn object(
+        &mut self,
+        kind: Kind,
+        oid: &Oid,
+        content: &[u8],
+        base: Option<&[u8]>,
+    ) -> Result<()> {
         self.compare(kind, oid, content).await?;
+        let (format, oid_len) = (self.format(), oid.as_bytes().len());
+        // Of trees, what they have in common with their bases was looked at there.
+        let (mut named, mut checked) = (content, content);
+        if let (Kind::Tree, Some(base)) = (kind, base)
+            && let Some(changed) = changed_entries(content, base, oid_len)
+        {
+            named = &content[changed.clone()];
+            if self.spotless && only_oids_differ(content, base, &changed, oid_len) {
+                checked = named;
+            }
+        }
+        self.links = self.links.take().and_then(|links| links.with(kind, named, format));
         let Some(severities) = self.fsck.filter(|_| kind != Kind::Blob) else { return Ok(()) };
         let mut lease = Lease::new(&self.repository.memory);
         if kind == Kind::Tree {
             // Names that may be taken for one another are noted, and those that matter.
-            lease.cover(2 * content.len())?;
+            lease.cover(2 * checked.len())?;
         }
-        let findings = fsck::check(kind, oid, content, severities);
+        let findings = fsck::check(kind, oid, checked, severities);
+        self.spotless &= findings.is_spotless();
         if self.report(&findings).await? {
             return Err(Error::Malformed("fsck error in packed object".into()));
         }

@@ -15,6 +15,7 @@ pub struct NewObjects {
     /// Oids one after the other, sorted.
     oids: Vec<u8>,
     kinds: Vec<u8>,
+    closed: bool,
     _lease: Option<Rc<Lease>>,
 }
 
@@ -38,7 +39,17 @@ impl NewObjects {
                 last = oid;
             }
         }
-        Ok(Self { oids, kinds, _lease: Some(Rc::new(lease)) })
+        Ok(Self { oids, kinds, closed: false, _lease: Some(Rc::new(lease)) })
+    }
+
+    /// Notes that all that they name is among them.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether all that they name is known to be among them.
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// How many there are.

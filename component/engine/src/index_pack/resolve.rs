@@ -181,7 +181,7 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
             if let Held::Elsewhere = frame.held {
                 frame.held = Held::Memory(self.content(frame.node, &frame.oid).await?);
             }
-            let (oid, held) = self.resolve_one(kind, entry, &frame.held).await?;
+            let (oid, held) = self.resolve_one(kind, entry, frame).await?;
             self.entries.resolve(entry, kind, &oid);
             self.told().await?;
 
@@ -224,31 +224,32 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
         &mut self,
         kind: Kind,
         entry: u32,
-        base: &Held<S>,
+        base: &Frame<S>,
     ) -> Result<(Oid, Held<S>)> {
         let mut delta = self.kept(entry, Part::Delta)?;
-        if delta.is_none() && matches!(base, Held::Memory(_)) {
+        if delta.is_none() && matches!(base.held, Held::Memory(_)) {
             let head = self.head(entry).await?;
             if !self.is_large(kind, head.size) {
                 delta = Some(self.inflate(entry, &head).await?);
             }
         }
-        match (base, delta) {
-            (Held::Memory(base), Some(delta))
+        match (&base.held, delta) {
+            (Held::Memory(content), Some(delta))
                 if delta_sizes(&delta).is_none_or(|sizes| !self.is_large(kind, sizes.result)) =>
             {
-                let content = self.apply(entry, base, &delta).await?;
-                let oid = self.accept(kind, &content).await?;
+                let within = matches!(base.node, Node::Entry(_)).then_some(content.as_slice());
+                let content = self.apply(entry, content, &delta).await?;
+                let oid = self.accept(kind, &content, within).await?;
                 Ok((oid, Held::Memory(content)))
             }
-            _ => self.resolve_large(entry, base).await,
+            _ => self.resolve_large(entry, &base.held).await,
         }
     }
 
     /// Names an object that is in memory, and looks at it.
-    pub(super) async fn accept(&mut self, kind: Kind, content: &[u8]) -> Result<Oid> {
+    async fn accept(&mut self, kind: Kind, content: &[u8], base: Option<&[u8]>) -> Result<Oid> {
         let oid = oid_of(self.inspector.format(), kind, content)?;
-        self.inspector.object(kind, &oid, content).await?;
+        self.inspector.object(kind, &oid, content, base).await?;
         if let Some(loose) = &mut self.loose {
             loose.write(kind, &oid, content).await?;
         }

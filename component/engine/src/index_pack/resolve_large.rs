@@ -27,7 +27,7 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
         let (oid, size, mut held) = self.apply_large(entry, base, needed).await?;
         match &held {
             Held::Memory(content) => {
-                self.inspector.object(Kind::Blob, &oid, content).await?;
+                self.inspector.object(Kind::Blob, &oid, content, None).await?;
             }
             Held::File(_) | Held::Elsewhere => {
                 if self.inspector.large_blob(&oid, size).await? {

@@ -149,7 +149,7 @@ impl<S: WriteStorage, P: PackSource, O: Observer> Unpacker<'_, '_, S, P, O> {
     ) -> Result<()> {
         let content = self.inflate(offset, head.size, crc).await?;
         let oid = oid_of(self.inspector.format(), kind, &content)?;
-        self.inspector.object(kind, &oid, &content).await?;
+        self.inspector.object(kind, &oid, &content, None).await?;
         self.keep(Part::Object, content);
         self.out.entries.push(offset, crc.sum(), kind, &oid)
     }

@@ -7,10 +7,9 @@ use std::rc::Rc;
 use gitwasi_wire::Oid;
 
 use super::commits::Limited;
-use super::tree_delta::changed;
 use super::tree_order::WINDOW;
 use super::{Node, ObjectSet, Range as CommitRange, Walk};
-use crate::object::{EntryMode, Kind, Tag, Tree};
+use crate::object::{EntryMode, Kind, Tag, Tree, changed_entries};
 use crate::odb::Object;
 use crate::storage::Storage;
 use crate::upload_pack::Filter;
@@ -353,7 +352,7 @@ impl<S: Storage> Walk<'_, S> {
             return Ok(all);
         }
         let oid_len = self.repository.object_format().oid_len();
-        Ok(changed(&tree.content, &base.content, oid_len).unwrap_or(all))
+        Ok(changed_entries(&tree.content, &base.content, oid_len).unwrap_or(all))
     }
 
     pub(super) async fn include_blob(

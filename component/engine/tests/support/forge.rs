@@ -85,6 +85,25 @@ pub fn oid(kind: &str, content: &[u8]) -> [u8; 20] {
     hasher.finalize().into()
 }
 
+/// A delta that makes `base` with other bytes from `at` on.
+pub fn replace(base: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
+    let mut delta = size(base.len());
+    delta.extend(size(base.len()));
+    let end = at + with.len();
+    for (start, length) in [(0, at), (end, base.len() - end)] {
+        if start > 0 {
+            delta.push(with.len() as u8);
+            delta.extend(with);
+        }
+        if length > 0 {
+            delta.push(0b1011_0011);
+            delta.extend(&(start as u16).to_le_bytes());
+            delta.extend(&(length as u16).to_le_bytes());
+        }
+    }
+    delta
+}
+
 /// A delta that makes `base` and then `more` of it.
 pub fn append(base: usize, more: &[u8]) -> Vec<u8> {
     let mut delta = size(base);
