@@ -27,6 +27,8 @@ impl Nginx {
     #[must_use]
     pub fn start(directory: &Path, server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port for nginx");
+        // Two workers wait for one connection, and who does not get it is not to wait for the next.
+        listener.set_nonblocking(true).expect("a socket that does not block");
         let address = listener.local_addr().expect("the port of nginx");
         fs::create_dir_all(directory).expect("a directory for nginx");
         let configuration = directory.join("nginx.conf");

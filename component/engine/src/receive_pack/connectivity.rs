@@ -122,8 +122,17 @@ impl<S: WriteStorage> Connectivity<'_, S> {
         let mut lease = Lease::new(walk.memory());
         lease.cover(edge.len() * EACH)?;
         let mut left = edge.clone();
-        for oid in &self.old {
+        let mut known = self.old.clone();
+        for oid in &known {
             left.remove(oid);
+        }
+        // Most branches begin where HEAD is, and there may be many others to look at.
+        if !left.is_empty()
+            && let Some(Resolved::Ref(head)) =
+                self.repository.resolve_ref(BStr::new("HEAD")).await?
+        {
+            left.remove(&head.oid);
+            known.push(head.oid);
         }
         if left.is_empty() {
             return Ok(true);
@@ -142,10 +151,6 @@ impl<S: WriteStorage> Connectivity<'_, S> {
         for oid in &left {
             let Some((_, node)) = walk.peel_to_commit(oid).await? else { return Ok(false) };
             range.include.push(node)?;
-        }
-        let mut known = self.old.clone();
-        if let Some(Resolved::Ref(head)) = self.repository.resolve_ref(BStr::new("HEAD")).await? {
-            known.push(head.oid);
         }
         for oid in known {
             range.exclude.extend(walk.peel_to_commit(&oid).await?.map(|(_, node)| node))?;
