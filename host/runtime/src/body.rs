@@ -258,7 +258,8 @@ where
 /// `slot` is whatever the request holds until its body has ended.
 pub(crate) struct Outgoing<S> {
     pub(crate) body: UnsyncBoxBody<Bytes, WasiHttpError>,
-    pub(crate) instance: OpenBody,
+    /// What keeps the instance; `None` if the body came out of it whole.
+    pub(crate) instance: Option<OpenBody>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) limit: Duration,
     pub(crate) timer: Option<Pin<Box<Sleep>>>,
@@ -267,6 +268,11 @@ pub(crate) struct Outgoing<S> {
 }
 
 impl<S: Unpin> Outgoing<S> {
+    /// Whether an end may be that of the instance.
+    fn is_cut(&self) -> bool {
+        self.instance.as_ref().is_some_and(|open| open.0.gone.load(Ordering::SeqCst))
+    }
+
     /// Resolves when the body was waited for, and the request made no progress, for too long.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut left = self.limit;
@@ -301,9 +307,7 @@ impl<S: Unpin> HttpBody for Outgoing<S> {
             Some(Err(error)) => Some(Err(BodyError::io(error))),
             // A body that streams through the instance says at its end that it is at its end; one
             // that the host took back ([`Observed`]) never does, and needs no instance.
-            None if self.body.is_end_stream() && self.instance.0.gone.load(Ordering::SeqCst) => {
-                Some(Err(BodyError::Incomplete))
-            }
+            None if self.body.is_end_stream() && self.is_cut() => Some(Err(BodyError::Incomplete)),
             None => None,
         })
     }

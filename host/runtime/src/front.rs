@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
+use crate::begun::{Begun, begun};
 use crate::bindings::gitwasi::git::{authorizer, observer, repositories, types};
 use crate::bindings::wasi::http::handler;
 use crate::body::{Activity, Body, Incoming, Outgoing, full};
@@ -37,6 +38,10 @@ pub static SELF_CONTAINED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/git
 
 /// How often a guest that computes is interrupted.
 const EPOCH: Duration = Duration::from_millis(10);
+
+/// Turns that a connection gets to hand over what it has of a request's body: one to be told that
+/// it is wanted, one to read.
+const TURNS: usize = 4;
 
 /// The front could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -188,10 +193,15 @@ impl Front {
         let cancelled = context.cancelled.clone().drop_guard();
         let activity = Activity::new();
         let limit = self.limits.stall;
-        let request = absolute(request).map(|body| {
-            let activity = Arc::clone(&activity);
-            Incoming { body, activity, limit, timer: None }.boxed_unsync()
-        });
+        let (head, body) = absolute(request).into_parts();
+        let incoming = Incoming { body, activity: Arc::clone(&activity), limit, timer: None };
+        let body = incoming.boxed_unsync();
+        // Who expects "100 Continue" gets it when the body is read, which may never be.
+        let body = match body.is_end_stream() || head.headers.contains_key(header::EXPECT) {
+            true => Begun::unread(body),
+            false => begun(body, TURNS).await,
+        };
+        let request = Request::from_parts(head, body.boxed_unsync());
         let (answer, answered) = oneshot::channel();
         let id = context.id;
         let in_flight = InFlight { context: Arc::new(context), activity: Arc::clone(&activity) };

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -23,6 +24,7 @@ use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
+use crate::begun::begun;
 use crate::body::{Activity, Life, OpenBody};
 use crate::limits::Limits;
 use crate::pool::Pool;
@@ -30,6 +32,10 @@ use crate::state::{InFlight, State};
 
 /// How often an instance is looked at whether it may go.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Turns that a guest gets to write what it has of a response before that leaves: what a list of a
+/// few refs takes, when seven other requests have theirs.
+const TURNS: usize = 32;
 
 /// A request on its way into an instance.
 pub(crate) struct Job {
@@ -46,8 +52,8 @@ impl Job {
     }
 }
 
-/// The response, with what keeps the instance for its body.
-pub(crate) type Answer = Result<(http::Response<WasiBody>, OpenBody), Failure>;
+/// The response, with what keeps the instance for a body that is not whole yet.
+pub(crate) type Answer = Result<(http::Response<WasiBody>, Option<OpenBody>), Failure>;
 
 /// Why there is no response.
 pub(crate) enum Failure {
@@ -229,7 +235,15 @@ async fn answer(
     let response = match select(responded, pin!(no_progress(&activity, stall))).await {
         Either::Left((response, _)) => {
             accessor.with(|mut store| store.get().requests.end(task));
-            response.map_err(Failure::Guest)
+            match response {
+                Ok(response) => {
+                    let (head, body) = response.into_parts();
+                    let body = begun(body, TURNS).await;
+                    let open = if body.is_whole() { None } else { Some(open) };
+                    Ok((http::Response::from_parts(head, body.boxed_unsync()), open))
+                }
+                Err(error) => Err(Failure::Guest(error)),
+            }
         }
         // The guest may still call on its behalf.
         Either::Right(_) => {
@@ -239,7 +253,7 @@ async fn answer(
     };
     life.answered();
     // Nobody may be left to hear it.
-    let _ = answer.send(response.map(|response| (response, open)));
+    let _ = answer.send(response);
     Ok(())
 }
 

@@ -10,6 +10,7 @@
 //! ([`body`]), and an instance lives at least as long as anything that streams through it
 //! (`instance`).
 
+mod begun;
 mod bindings;
 pub mod body;
 pub mod contract;
