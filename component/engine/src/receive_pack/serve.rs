@@ -201,7 +201,7 @@ impl<S: WriteStorage> Service<'_, S> {
             // The refs have moved; files for others to get are no reason to say otherwise.
             let always = self.config.update_server_info;
             let made = push::made(commands);
-            _ = server_info::update(repository, self.quarantine.path(), &made, always).await;
+            _ = server_info::update(repository, self.quarantine, &made, always).await;
         }
         Ok(Ok(()))
     }

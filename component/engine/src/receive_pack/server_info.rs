@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use gitwasi_wire::Oid;
 use gitwasi_wire::receive_pack::RefUpdate;
 
+use crate::quarantine::Quarantine;
 use crate::refs::{PeeledHex, RefLine};
 use crate::storage::{StorageFile, StorageWriter as _, WriteStorage};
 use crate::working_memory::Leased;
@@ -20,12 +21,17 @@ use crate::{Repository, Result};
 /// Brings both files up to date, as far as they are there; makes them anew with `always`.
 pub(super) async fn update<S: WriteStorage>(
     repository: &Repository<S>,
-    scratch: &str,
+    quarantine: &Quarantine,
     moved: &[RefUpdate],
     always: bool,
 ) -> Result<()> {
     let storage = &repository.engine.storage;
+    // What stayed in memory was no pack.
+    let packs_are_the_same = quarantine.directory().is_none() && !always;
     for name in ["info/refs", "objects/info/packs"] {
+        if name == "objects/info/packs" && packs_are_the_same {
+            continue;
+        }
         let path = repository.file(name);
         let old = match repository.engine.look(&path).await? {
             Some(stat) => Some(stat.size),
@@ -45,7 +51,7 @@ pub(super) async fn update<S: WriteStorage>(
             None => refs(repository).await?,
         };
         let (content, _lease) = content.into_parts();
-        // Most pushes add no pack.
+        // Not every push that went through files brought a pack.
         if old == Some(content.len() as u64) {
             let file = storage.open(&path).await?;
             if file.read_at(0, content.len()).await? == content {
@@ -53,7 +59,7 @@ pub(super) async fn update<S: WriteStorage>(
             }
         }
         // Not flushed, as git does not: it can be made again.
-        let new = format!("{scratch}.info");
+        let new = format!("{}.info", quarantine.path());
         let file = storage.create_new(&new).await?;
         let written = async {
             file.write_at(0, content).await?;
