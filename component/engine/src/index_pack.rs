@@ -227,7 +227,10 @@ pub(crate) async fn receive_into<S: WriteStorage>(
     let Resolver { entries, loose, deltas, kept, .. } = resolver;
     drop((deltas, kept));
     let mut objects = NewObjects::new(&entries, &order, &repository.memory)?;
-    if inspector.take_links().is_some_and(|links| added == 0 && links.are_within(&objects)) {
+    if let Some(links) = inspector.take_links()
+        && added == 0
+        && links.are_within(&objects, engine).await
+    {
         objects.close();
     }
     let stored = if let Some(mut loose) = loose {

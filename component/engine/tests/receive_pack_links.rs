@@ -2,10 +2,11 @@
 
 mod support;
 
+use gitwasi_engine::Error;
 use gitwasi_engine::index_pack::Options;
 use support::Lab;
 use support::push::keep;
-use support::receive::{Push, ZERO};
+use support::receive::{Push, ZERO, serve_raw};
 
 const UNFSCKED: Options =
     Options { fsck: None, fix_thin: true, max_input_size: None, unpack_limit: 0 };
@@ -108,4 +109,27 @@ fn an_object_of_another_kind_is_a_hole() {
     objects.push(String::from_utf8(tree.stdout).expect("an oid").trim_end().to_owned());
     let pack = pack(&lab, objects.iter());
     assert!(!lab.take("empty.git", &pack, &UNFSCKED).received().objects.is_closed());
+}
+
+/// Who may push a tag may not make a repository that nobody can list.
+#[test]
+fn a_long_chain_of_tags_is_refused() {
+    let lab = Lab::new();
+    history(&lab, &[]);
+    let mut tag = lab.git("work.git", &["rev-parse", "main"]);
+    let mut kind = "commit";
+    for number in 0..110 {
+        let content = format!(
+            "object {tag}\ntype {kind}\ntag t{number}\ntagger A <a@example.com> 1700000000 +0000\n\n"
+        );
+        let args = ["hash-object", "-t", "tag", "-w", "--stdin"];
+        let made = lab.git_with("work.git", &args, content.as_bytes(), &[]);
+        tag = String::from_utf8(made.stdout).expect("an oid").trim_end().to_owned();
+        kind = "tag";
+    }
+    let push = Push::new("").update(ZERO, &tag, "refs/tags/long").pack(&lab, "work.git", &[&tag]);
+    let (before, mut output) = (lab.all_refs("empty.git"), Vec::new());
+    let refused = serve_raw(&lab.open("empty.git"), &push.bytes(), &mut output);
+    assert!(matches!(refused, Err(Error::LimitExceeded("tag_depth"))), "{refused:?}");
+    assert_eq!(lab.all_refs("empty.git"), before);
 }

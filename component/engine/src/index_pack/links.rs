@@ -7,8 +7,10 @@ use std::rc::Rc;
 use gitwasi_wire::{ObjectFormat, Oid};
 
 use super::NewObjects;
+use crate::Engine;
 use crate::object::{Commit, EntryMode, Kind, Tag, Tree};
 use crate::quick_hash::QuickState;
+use crate::storage::Storage;
 use crate::working_memory::{Lease, Share};
 
 /// Bytes that a name takes while the table grows.
@@ -64,7 +66,17 @@ impl Links {
     }
 
     /// Whether each is one of `objects`, and what it is said to be.
-    pub(super) fn are_within(&self, objects: &NewObjects) -> bool {
-        self.named.iter().all(|(oid, kind)| objects.kind(oid) == Some(*kind))
+    pub(super) async fn are_within<S: Storage>(
+        &self,
+        objects: &NewObjects,
+        engine: &Engine<S>,
+    ) -> bool {
+        for (oid, kind) in &self.named {
+            if objects.kind(oid) != Some(*kind) {
+                return false;
+            }
+            engine.worked(1).await;
+        }
+        true
     }
 }

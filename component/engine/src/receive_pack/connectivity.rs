@@ -58,7 +58,7 @@ impl<S: WriteStorage> Connectivity<'_, S> {
     /// # Errors
     /// Those of the storage, and limits. An object that is missing or broken is no error.
     pub(super) async fn is_whole(&self, tips: &[Oid], shallow: &[Oid]) -> Result<bool> {
-        if self.new.is_closed() && tips.iter().all(|tip| self.new.kind(tip).is_some()) {
+        if self.new.is_closed() && self.are_new(tips).await {
             return Ok(true);
         }
         match self.check(tips, shallow).await {
@@ -66,6 +66,18 @@ impl<S: WriteStorage> Connectivity<'_, S> {
             Err(Error::Corrupt(_)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether tips came with the push, and are no tags that stand for too many others.
+    async fn are_new(&self, tips: &[Oid]) -> bool {
+        for tip in tips {
+            match self.new.kind(tip) {
+                None => return false,
+                Some(Kind::Tag) if self.repository.odb().peel(tip).await.is_err() => return false,
+                Some(_) => {}
+            }
+        }
+        true
     }
 
     async fn check(&self, tips: &[Oid], shallow: &[Oid]) -> Result<()> {

@@ -30,7 +30,8 @@ struct Bytes;
 
 impl Weighter<Key, Block> for Bytes {
     fn weight(&self, _key: &Key, block: &Block) -> u64 {
-        block.capacity() as u64
+        // What weighs nothing would stay for ever.
+        block.capacity().max(1) as u64
     }
 }
 
