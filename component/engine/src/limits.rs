@@ -7,7 +7,7 @@
 /// one that would succeed when others have ended.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes of file blocks kept, for the whole instance. Forgets the least recently used.
+    /// Bytes of file blocks kept, for the whole instance. Forgets what is not asked for again.
     pub block_cache: usize,
     /// Bytes of inflated objects kept as likely delta bases, for the whole instance. Forgets.
     pub base_cache: usize,
