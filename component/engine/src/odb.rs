@@ -68,6 +68,8 @@ pub struct Odb<S: Storage> {
     pub(crate) format: ObjectFormat,
     directories: Vec<String>,
     held: Rc<HeldObjects>,
+    /// Files of loose objects that were read, as far as there is room.
+    read_files: Rc<HeldObjects>,
     generations: Generations<S>,
     /// Whether the directories were listed again because an object was missed.
     listed_again: Cell<bool>,
@@ -88,6 +90,10 @@ struct Recent {
 /// The number of the object directory that is none: objects in memory.
 const HELD: u32 = u32::MAX;
 
+/// Bytes of small loose objects' files that are kept: most are asked first what they are, then for
+/// their content.
+const READ_FILES: usize = 256 * 1024;
+
 /// Entries of [`Recent`] to begin with, and at most; at 48 bytes each, less than 1 MiB for every
 /// open odb.
 const RECENT: std::ops::RangeInclusive<usize> = 1 << 8..=1 << 14;
@@ -104,6 +110,7 @@ impl<S: Storage> Odb<S> {
             format,
             directories,
             held: Rc::default(),
+            read_files: HeldObjects::new(READ_FILES),
             generations: Generations::default(),
             listed_again: Cell::new(false),
             recent: RefCell::new(Recent::new(memory)),
@@ -175,13 +182,19 @@ impl<S: Storage> Odb<S> {
 
     /// Opens a loose object that was found in `directory`.
     pub(crate) async fn open_loose(&self, directory: u32, oid: &Oid) -> Result<LooseReader<S>> {
-        match (self.directories.get(directory as usize), self.held.find(oid)) {
-            (Some(directory), _) => {
-                LooseReader::open(&self.engine, &loose::path(directory, oid)).await
-            }
-            (None, Some(held)) => LooseReader::held(held).await,
-            (None, None) => Err(Error::Corrupt(format!("missing object {oid}"))),
+        let Some(directory) = self.directories.get(directory as usize) else {
+            let held = self.held.find(oid);
+            let held = held.ok_or_else(|| Error::Corrupt(format!("missing object {oid}")))?;
+            return LooseReader::held(held).await;
+        };
+        if let Some(file) = self.read_files.find(oid) {
+            return LooseReader::held(file).await;
         }
+        let reader = LooseReader::open(&self.engine, &loose::path(directory, oid)).await?;
+        if let Some(file) = reader.small_file() {
+            _ = self.read_files.add(oid, file.to_vec());
+        }
+        Ok(reader)
     }
 
     /// Whether a loose object is in `directory`, one of [`Self::directories`].

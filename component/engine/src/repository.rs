@@ -12,7 +12,7 @@ use gitwasi_wire::ObjectFormat;
 
 pub use config::{Config, LsRefsUnborn, RefStorage, Setting, Settings};
 
-pub(crate) use config::{include, value};
+pub(crate) use config::value;
 pub(crate) use known::KnownRepository;
 
 use crate::odb::Odb;
@@ -56,10 +56,18 @@ impl<S: Storage> Repository<S> {
         Ok(Self { engine: Rc::clone(engine), path, config, odb, memory })
     }
 
-    /// The same repository, opened anew, with the objects of a quarantine.
-    pub(crate) async fn with_quarantine(&self, quarantine: &Quarantine) -> Result<Self> {
+    /// The same repository with the objects of a quarantine; with `again`, alternates are looked
+    /// for again.
+    pub(crate) async fn with_quarantine(
+        &self,
+        quarantine: &Quarantine,
+        again: bool,
+    ) -> Result<Self> {
         let engine = Rc::clone(&self.engine);
-        let mut directories = alternates::object_directories(&engine, &self.path).await?;
+        let mut directories = match again {
+            true => alternates::object_directories(&engine, &self.path).await?,
+            false => self.odb.directories().to_vec(),
+        };
         directories.extend(quarantine.directory().map(str::to_owned));
         let memory = Rc::clone(&self.memory);
         let odb = Odb::open(&engine, directories, self.config.object_format, &memory).await?;

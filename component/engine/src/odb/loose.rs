@@ -16,6 +16,9 @@ use crate::{Engine, Error, Result};
 /// Bytes within which git too expects the header to end.
 const MAX_HEADER: usize = 32;
 
+/// Bytes of a file that is kept for the next who asks: most commits and trees.
+const SMALL_FILE: u64 = 8 * 1024;
+
 pub(super) fn path(directory: &str, oid: &Oid) -> String {
     let hex = oid.to_string();
     format!("{directory}/{}/{}", &hex[..2], &hex[2..])
@@ -84,6 +87,12 @@ impl<S: Storage> LooseReader<S> {
         head.drain(..length);
         (reader.kind, reader.size, reader.left, reader.head) = (kind, size, size, head);
         Ok(reader)
+    }
+
+    /// The whole file, if it is small and no more of it than the header was asked for.
+    pub(super) fn small_file(&self) -> Option<&[u8]> {
+        let is_whole = self.offset == self.input.len() as u64;
+        (is_whole && self.offset <= SMALL_FILE).then_some(&*self.input)
     }
 
     /// What the object is.

@@ -37,7 +37,8 @@ impl<S: WriteStorage> Service<'_, S> {
     ) -> Result<(Repository<S>, Cuts)> {
         let mut attempt = 1;
         loop {
-            let repository = self.repository.with_quarantine(self.quarantine).await?;
+            let again = attempt > 1;
+            let repository = self.repository.with_quarantine(self.quarantine, again).await?;
             let found = self.look(&repository, new, commands).await;
             let missed = !found.as_ref().is_ok_and(|found| found.refusals.is_empty());
             if missed && attempt < ATTEMPTS {

@@ -5,7 +5,6 @@
 use bstr::{BString, ByteSlice};
 
 use crate::fsck::{SetError, Severities};
-use crate::repository::include;
 use crate::repository::value::Entry;
 use crate::storage::Storage;
 use crate::transaction::LogRefUpdates;
@@ -60,9 +59,8 @@ pub(super) struct ReceiveConfig {
 impl ReceiveConfig {
     pub(super) async fn read<S: Storage>(repository: &Repository<S>) -> Result<Self> {
         let engine = &repository.engine;
-        let entries = include::read(engine, &repository.path).await?;
         let mut skip_lists = Vec::new();
-        let mut config = Self::from_entries(&entries.all, &mut skip_lists)?;
+        let mut config = Self::from_entries(&repository.config.entries, &mut skip_lists)?;
         if let Some(severities) = &mut config.fsck {
             for path in skip_lists {
                 // Git resolves it against the repository; what is outside cannot be read.

@@ -88,12 +88,12 @@ impl<S: WriteStorage> Connectivity<'_, S> {
             }
         }
         let edge = self.edge(&mut walk, tips).await?;
-        let known = match self.is_reachable(&mut walk, &edge.oids).await? {
-            true => Leased::<Vec<_>>::of(walk.memory(), edge.oids.iter().copied())?,
-            false => self.existing_tips().await?,
-        };
-        walk.select(tips, &known, false, &Filter::default()).await?;
-        Ok(())
+        if self.is_reachable(&mut walk, &edge.oids).await? {
+            let edge = Leased::<Vec<_>>::of(walk.memory(), edge.oids.iter().copied())?;
+            return walk.require_up_to(tips, &edge).await;
+        }
+        let known = self.existing_tips().await?;
+        walk.select(tips, &known, false, &Filter::default()).await.map(drop)
     }
 
     /// Where the history that is new ends: commits, and tags that are no news either.

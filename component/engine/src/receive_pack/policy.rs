@@ -46,19 +46,28 @@ To squelch this message, you can set it to 'refuse'.";
 /// The branches that are checked out somewhere.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
-    /// What the repository's own HEAD points to.
+    /// What the repository's own HEAD points to, if a ref update may depend on it.
     own: Option<BString>,
     /// What the HEADs of its linked worktrees point to.
     linked: Vec<BString>,
 }
 
 impl Heads {
-    pub(super) async fn read<S: WriteStorage>(repository: &Repository<S>) -> Result<Self> {
-        let own = match repository.resolve_ref(BStr::new("HEAD")).await? {
-            Some(Resolved::Ref(head)) => head.symref_target,
-            Some(Resolved::Unborn(target)) => Some(target),
-            None => None,
-        };
+    /// Reads those that `commands` have to be compared with.
+    pub(super) async fn read<S: WriteStorage>(
+        repository: &Repository<S>,
+        config: &ReceiveConfig,
+        commands: &[Command<'_>],
+    ) -> Result<Self> {
+        let mut own = None;
+        // Nothing is checked out of a bare repository's own HEAD: it may be updated.
+        if !config.is_bare || commands.iter().any(Command::is_delete) {
+            own = match repository.resolve_ref(BStr::new("HEAD")).await? {
+                Some(Resolved::Ref(head)) => head.symref_target,
+                Some(Resolved::Unborn(target)) => Some(target),
+                None => None,
+            };
+        }
         let mut linked = Vec::new();
         let engine = &repository.engine;
         let directory = repository.file("worktrees");

@@ -182,7 +182,7 @@ impl<S: WriteStorage> Service<'_, S> {
             push::refuse_rest(commands, "atomic push failure");
         }
         aliases::check(self.repository, commands, response).await?;
-        let heads = Heads::read(self.repository).await?;
+        let heads = Heads::read(self.repository, self.config, commands).await?;
         for number in 0..commands.len() {
             if !commands[number].is_pending() {
                 continue;

@@ -46,13 +46,14 @@ pub(super) async fn update<S: WriteStorage>(
             "info/refs" => told(repository, &path, moved, always).await?,
             _ => Some(packs(repository).await?),
         };
+        let has_moved = name == "info/refs" && told.is_some();
         let content = match told {
             Some(content) => Leased::held(&repository.memory, content)?,
             None => refs(repository).await?,
         };
         let (content, _lease) = content.into_parts();
         // Not every push that went through files brought a pack.
-        if old == Some(content.len() as u64) {
+        if !has_moved && old == Some(content.len() as u64) {
             let file = storage.open(&path).await?;
             if file.read_at(0, content.len()).await? == content {
                 continue;

@@ -51,6 +51,8 @@ pub struct Config {
     pub object_format: ObjectFormat,
     /// Whether a part of this is in other files: `config.worktree`, or what is included.
     pub(crate) in_other_files: bool,
+    /// All of it, in the order in which it counts.
+    pub(crate) entries: Rc<[Entry]>,
     /// `extensions.refStorage`.
     pub ref_storage: RefStorage,
     /// `http.*`: which services are offered.
@@ -100,7 +102,8 @@ impl Config {
     pub(super) async fn read<S: Storage>(engine: &Engine<S>, repository: &str) -> Result<Self> {
         let entries = include::read(engine, repository).await?;
         let config = Self::from_entries(&entries.own, &entries.all)?;
-        Ok(Self { in_other_files: entries.in_other_files, ..config })
+        let in_other_files = entries.in_other_files;
+        Ok(Self { in_other_files, entries: entries.all.into(), ..config })
     }
 
     /// Parses the content of a `config` file.
@@ -204,6 +207,7 @@ impl Default for Config {
         Self {
             object_format: ObjectFormat::Sha1,
             in_other_files: false,
+            entries: Rc::default(),
             ref_storage: RefStorage::Files,
             http: Settings::default(),
             hide_refs: Vec::new(),

@@ -21,8 +21,9 @@ const COMPONENT: usize = 160;
 /// slept for longer, somebody may have taken it for a dead one's, and hold one of the same name.
 const DOUBT: u64 = 30_000_000_000;
 
-/// How often directories that vanish before a lock is in them are made anew. Git's number.
-const ATTEMPTS: u32 = 3;
+/// How often directories are made that are not there, or vanish before a lock is in them. Git's
+/// number, and once more because git makes them first.
+const ATTEMPTS: u32 = 4;
 
 /// A lock that is held.
 #[derive(Debug)]
@@ -107,7 +108,6 @@ impl Lock {
         let (mut waited, mut step) = (0, 0);
         let mut attempts = ATTEMPTS;
         loop {
-            self.made.extend(make_parents(storage, &path).await?);
             match storage.link(&self.own, &path).await {
                 Ok(()) => {
                     self.held.set(true);
@@ -120,8 +120,11 @@ impl Lock {
                     storage.pause(pause).await;
                 }
                 Err(StorageError::Exists) => return Err(LockError::Held),
-                // Somebody removed a directory that was empty.
-                Err(StorageError::NotFound) if attempts > 0 => attempts -= 1,
+                // The first of its directory, or somebody has removed one that was empty.
+                Err(StorageError::NotFound) if attempts > 0 => {
+                    attempts -= 1;
+                    self.made.extend(make_parents(storage, &path).await?);
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -20,13 +20,15 @@ pub(crate) struct Range {
     pub(crate) exclude: Leased<Vec<Node>>,
     /// Commits older than this are left out with all they reach; seconds since 1970.
     pub(crate) since: Option<u64>,
+    /// Whether all places where the range ends are in `exclude`: nothing beyond them is looked at.
+    pub(crate) exact: bool,
 }
 
 impl Range {
     /// No commit.
     pub(crate) fn new(memory: &Rc<Share>) -> Self {
         let (include, exclude) = (Leased::<Vec<_>>::new(memory), Leased::<Vec<_>>::new(memory));
-        Self { include, exclude, since: None }
+        Self { include, exclude, since: None, exact: false }
     }
 }
 
@@ -107,6 +109,9 @@ impl<S: Storage> Walk<'_, S> {
             let commit = &mut state.seen[number as usize];
             commit.flags &= !QUEUED;
             let uninteresting = commit.flags & UNINTERESTING != 0;
+            if uninteresting && range.exact {
+                continue;
+            }
             for at in state.parents_of(number) {
                 let parent = state.parents[at];
                 let flags = if uninteresting { UNINTERESTING } else { 0 };

@@ -31,6 +31,15 @@ pub(crate) struct Selection {
     whole_trees: bool,
 }
 
+/// What wants and haves come to.
+struct Ends {
+    /// Without any commits yet.
+    selection: Selection,
+    range: CommitRange,
+    /// What was asked for and is no commit.
+    tips: Leased<Vec<(Oid, Kind)>>,
+}
+
 /// Bytes of a tree up to which it is gone through rather than compared with its base.
 const SMALL_TREE: usize = 150;
 
@@ -49,18 +58,7 @@ impl<S: Storage> Walk<'_, S> {
         all_edges: bool,
         filter: &Filter,
     ) -> Result<Selection> {
-        let mut selection = Selection::new(self.memory());
-        let mut range = CommitRange::new(self.memory());
-        let mut tips = Leased::<Vec<_>>::new(self.memory());
-        for oid in haves {
-            match self.peel_to_commit(oid).await? {
-                Some((_, node)) => range.exclude.push(node)?,
-                None => self.exclude_tip(&mut selection, oid).await?,
-            }
-        }
-        for oid in wants {
-            self.include_tip(&mut selection, oid, &mut range, &mut tips).await?;
-        }
+        let Ends { mut selection, range, tips } = self.ends(wants, haves).await?;
         if range.exclude.is_empty() {
             let given = Leased::<Vec<_>>::of(self.memory(), range.include.iter().copied())?;
             self.select_all(&mut selection, range.include, filter).await?;
@@ -101,6 +99,43 @@ impl<S: Storage> Walk<'_, S> {
             }
         }
         self.select_tips(selection, tips, filter).await
+    }
+
+    /// Looks for all that `tips` reach up to `edge`. That is all of what is there already that
+    /// they come upon, so that nothing beyond it has to be looked at.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if an object is missing.
+    pub(crate) async fn require_up_to(&mut self, tips: &[Oid], edge: &[Oid]) -> Result<()> {
+        let filter = Filter::default();
+        let Ends { mut selection, mut range, tips } = self.ends(tips, edge).await?;
+        if range.exclude.is_empty() {
+            self.select_all(&mut selection, range.include, &filter).await?;
+        } else {
+            range.exact = true;
+            let limited = self.limited(&range).await?;
+            for commit in limited.commits.iter().rev() {
+                self.include_new(&mut selection, &limited, *commit, &filter).await?;
+            }
+        }
+        self.select_tips(selection, tips, &filter).await.map(drop)
+    }
+
+    /// Where a selection begins and where it ends.
+    async fn ends(&mut self, wants: &[Oid], haves: &[Oid]) -> Result<Ends> {
+        let mut selection = Selection::new(self.memory());
+        let mut range = CommitRange::new(self.memory());
+        let mut tips = Leased::<Vec<_>>::new(self.memory());
+        for oid in haves {
+            match self.peel_to_commit(oid).await? {
+                Some((_, node)) => range.exclude.push(node)?,
+                None => self.exclude_tip(&mut selection, oid).await?,
+            }
+        }
+        for oid in wants {
+            self.include_tip(&mut selection, oid, &mut range, &mut tips).await?;
+        }
+        Ok(Ends { selection, range, tips })
     }
 
     /// Adds what was asked for by its oid and is no commit.
