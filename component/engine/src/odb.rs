@@ -70,10 +70,10 @@ pub struct Odb<S: Storage> {
     held: Rc<HeldObjects>,
     /// Files of loose objects that were read, as far as there is room.
     read_files: Rc<HeldObjects>,
-    generations: Generations<S>,
+    generations: Rc<Generations<S>>,
     /// Whether the directories were listed again because an object was missed.
     listed_again: Cell<bool>,
-    recent: RefCell<Recent>,
+    recent: Rc<RefCell<Recent>>,
     pub(crate) inflaters: Rc<InflatePool>,
     /// The request's working memory.
     pub(crate) memory: Rc<Share>,
@@ -111,9 +111,9 @@ impl<S: Storage> Odb<S> {
             directories,
             held: Rc::default(),
             read_files: HeldObjects::new(READ_FILES),
-            generations: Generations::default(),
+            generations: Rc::default(),
             listed_again: Cell::new(false),
-            recent: RefCell::new(Recent::new(memory)),
+            recent: Rc::new(RefCell::new(Recent::new(memory))),
             inflaters: Rc::clone(&engine.inflaters),
             memory: Rc::clone(memory),
         })
@@ -124,10 +124,29 @@ impl<S: Storage> Odb<S> {
         Self { held: Rc::clone(held), ..self }
     }
 
+    /// Another one of the same objects, which shares what either has found out.
+    pub(crate) fn shared(&self) -> Self {
+        Self {
+            engine: Rc::clone(&self.engine),
+            format: self.format,
+            directories: self.directories.clone(),
+            held: Rc::clone(&self.held),
+            read_files: Rc::clone(&self.read_files),
+            generations: Rc::clone(&self.generations),
+            listed_again: self.listed_again.clone(),
+            recent: Rc::clone(&self.recent),
+            inflaters: Rc::clone(&self.inflaters),
+            memory: Rc::clone(&self.memory),
+        }
+    }
+
     /// Where an object is; `None` if there is no such object.
     pub async fn find(&self, oid: &Oid) -> Result<Option<Location>> {
         if oid.object_format() != self.format {
             return Ok(None);
+        }
+        if self.held.find(oid).is_some() {
+            return Ok(Some(Location::Loose { directory: HELD }));
         }
         if let Some(location) = self.recent.borrow().find(oid) {
             return Ok(Some(location));
@@ -140,9 +159,6 @@ impl<S: Storage> Odb<S> {
     }
 
     async fn search(&self, oid: &Oid) -> Result<Option<Location>> {
-        if self.held.find(oid).is_some() {
-            return Ok(Some(Location::Loose { directory: HELD }));
-        }
         if let Some(location) = self.find_listed(oid).await? {
             return Ok(Some(location));
         }

@@ -56,21 +56,25 @@ impl<S: Storage> Repository<S> {
         Ok(Self { engine: Rc::clone(engine), path, config, odb, memory })
     }
 
-    /// The same repository with the objects of a quarantine; with `again`, alternates are looked
-    /// for again.
+    /// The same repository with the objects of a quarantine; with `again`, it is looked anew where
+    /// objects are.
     pub(crate) async fn with_quarantine(
         &self,
         quarantine: &Quarantine,
         again: bool,
     ) -> Result<Self> {
         let engine = Rc::clone(&self.engine);
-        let mut directories = match again {
-            true => alternates::object_directories(&engine, &self.path).await?,
-            false => self.odb.directories().to_vec(),
-        };
-        directories.extend(quarantine.directory().map(str::to_owned));
         let memory = Rc::clone(&self.memory);
-        let odb = Odb::open(&engine, directories, self.config.object_format, &memory).await?;
+        let odb = if !again && quarantine.directory().is_none() {
+            self.odb.shared()
+        } else {
+            let mut directories = match again {
+                true => alternates::object_directories(&engine, &self.path).await?,
+                false => self.odb.directories().to_vec(),
+            };
+            directories.extend(quarantine.directory().map(str::to_owned));
+            Odb::open(&engine, directories, self.config.object_format, &memory).await?
+        };
         let odb = odb.with_held(quarantine.held());
         Ok(Self { engine, path: self.path.clone(), config: self.config.clone(), odb, memory })
     }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 
 use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
 use tokio::task::spawn_blocking;
 use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, format_err};
@@ -45,16 +46,18 @@ async fn flush(
             Descriptor::Dir(directory) => directory.dir,
         })
     })?;
-    let flushed = spawn_blocking(move || match file.metadata()?.is_dir() {
-        true => flush(&readable(&file)?),
-        false => flush(&file),
+    let flushed = spawn_blocking(move || match flush(&file) {
+        Err(error) if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => {
+            flush(&readable(&file)?)
+        }
+        flushed => flushed,
     })
     .await;
     let flushed = flushed.map_err(|error| format_err!("a flush ended: {error}"))?;
     Ok((flushed.map_err(ErrorCode::from),))
 }
 
-/// A directory, opened anew: a guest's may be a mere path, which cannot be flushed.
+/// A directory, opened anew: what a guest has of it may be a mere path, which cannot be flushed.
 fn readable(directory: &File) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(openat(directory, c".", flags, Mode::empty())?.into())

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -26,6 +25,7 @@ use crate::lend::Lend;
 use crate::limits::Limits;
 use crate::pool::Pool;
 use crate::state::{InFlight, Sockets, State};
+use crate::ticker::Ticker;
 
 /// The front component, compiled by the build script.
 static FRONT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front.cwasm"));
@@ -35,9 +35,6 @@ static FRONT_WITH_ENGINE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engi
 
 /// The component that runs on any host of `wasi:http` components: front, engine and defaults.
 pub static SELF_CONTAINED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gitwasi.wasm"));
-
-/// How often a guest that computes is interrupted.
-const EPOCH: Duration = Duration::from_millis(10);
 
 /// Turns that a connection gets to hand over what it has of a request's body: one to be told that
 /// it is wanted, one to read.
@@ -100,7 +97,7 @@ pub struct Front {
     lanes: Lanes,
     slots: Arc<Semaphore>,
     limits: Arc<Limits>,
-    _ticker: Arc<Ticker>,
+    ticker: Arc<Ticker>,
 }
 
 impl FrontBuilder {
@@ -167,12 +164,9 @@ impl FrontBuilder {
             files: self.engine,
             limits: Arc::clone(&limits),
         };
-        Ok(Front {
-            lanes: Lanes::new(&pool),
-            slots: Arc::new(Semaphore::new(limits.requests)),
-            limits,
-            _ticker: Arc::new(Ticker::start(engine)),
-        })
+        let slots = Arc::new(Semaphore::new(limits.requests));
+        let ticker = Arc::new(Ticker::start(engine, Arc::clone(&slots), limits.requests)?);
+        Ok(Front { lanes: Lanes::new(&pool), slots, limits, ticker })
     }
 }
 
@@ -190,6 +184,7 @@ impl Front {
         let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is busy, try again later\n");
         };
+        self.ticker.wake();
         let cancelled = context.cancelled.clone().drop_guard();
         let activity = Activity::new();
         let limit = self.limits.stall;
@@ -264,27 +259,6 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
-}
-
-/// Advances an engine's epoch as long as it lives.
-struct Ticker(tokio::task::JoinHandle<()>);
-
-impl Ticker {
-    fn start(engine: wasmtime::Engine) -> Self {
-        Self(tokio::spawn(async move {
-            let mut interval = tokio::time::interval(EPOCH);
-            loop {
-                interval.tick().await;
-                engine.increment_epoch();
-            }
-        }))
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod limits;
 mod pool;
 mod state;
 mod stream;
+mod ticker;
 
 pub use body::{Body, BodyError};
 pub use contract::{

@@ -78,7 +78,7 @@ impl<S: Storage> Odb<S> {
             return Ok(false);
         }
         let last = self.generations.iter().last();
-        let next = last.map_or(&self.generations, |last| &last.next);
+        let next = last.map_or(&*self.generations, |last| &last.next);
         Ok(next.0.set(Box::new(generation)).is_ok())
     }
 
