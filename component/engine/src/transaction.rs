@@ -43,7 +43,7 @@ pub(crate) use tables::sweep as sweep_tables;
 
 use crate::Repository;
 use crate::repository::RefStorage;
-use crate::storage::WriteStorage;
+use crate::storage::{StorageError, WriteStorage};
 use lock::Lock;
 use name_conflict::Known;
 use tables::TableTransaction;
@@ -127,6 +127,15 @@ impl<'r, S: WriteStorage> Transaction<'r, S> {
         }
     }
 
+    /// Makes durable what the refs shall be at, which [`Self::commit`] relies on.
+    pub(crate) async fn make_durable(&self) -> Result<(), StorageError> {
+        match self {
+            Self::Files(transaction) => transaction.make_durable().await,
+            // The table is written when the refs move.
+            Self::Tables(_) => Ok(()),
+        }
+    }
+
     /// Makes the updates, each by its number; all are durable then.
     ///
     /// Those that move through `packed-refs` or a table are made together or not at all.
@@ -152,8 +161,8 @@ pub(crate) struct FileTransaction<'r, S: WriteStorage> {
     through_packed_refs: bool,
     /// What is in the way of the names, if there are many.
     known: Known,
-    prepared: Vec<Prepared>,
-    packed_refs_lock: Option<Lock>,
+    prepared: Vec<Prepared<S>>,
+    packed_refs_lock: Option<Lock<S>>,
     /// Directories whose entries have to be made durable.
     touched: BTreeSet<String>,
 }
@@ -164,7 +173,7 @@ const MANY: usize = 64;
 
 /// An update of a ref that is a file, locked and checked.
 #[derive(Debug)]
-struct Prepared {
+struct Prepared<S: WriteStorage> {
     /// Its place in the list of updates.
     number: usize,
     /// The ref that moves: where symbolic refs led to.
@@ -176,12 +185,12 @@ struct Prepared {
     /// Whether it has a file of its own.
     is_loose: bool,
     /// The ref's own lock, then those of the symbolic refs that led to it, and of HEAD.
-    locks: Vec<Lock>,
+    locks: Vec<Lock<S>>,
     /// What else gets an entry in its reflog: symbolic refs and HEAD.
     also_logged: Vec<BString>,
 }
 
-impl Prepared {
+impl<S: WriteStorage> Prepared<S> {
     fn is_unchanged(&self) -> bool {
         self.new == Some(self.old)
     }

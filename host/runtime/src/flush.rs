@@ -2,14 +2,18 @@
 //!
 //! Guests do their file work on the thread that runs them, because everything but this is done
 //! before another thread would have woken up. A flush waits for the disk: it would hold up every
-//! request of the lane, and several that wait together are one write of the file system's journal.
+//! request of the lane. What an instance flushes in one turn goes together: each file has a thread,
+//! because several that wait for the disk at once are one write of the file system's journal, and
+//! the instance is woken once, when all are done.
 
 use std::fs::File;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
+use tokio::task::{spawn, spawn_blocking, yield_now};
 use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime::{Result, format_err};
 use wasmtime_wasi::WasiView;
@@ -37,24 +41,85 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
 async fn flush(
     store: &Accessor<State>,
     descriptor: Resource<Descriptor>,
-    flush: fn(&File) -> io::Result<()>,
+    how: fn(&File) -> io::Result<()>,
 ) -> Result<(Result<(), ErrorCode>,)> {
-    let file = store.with(|mut store| {
+    let (done, flushed) = oneshot::channel();
+    store.with(|mut store| {
         let opened = store.get().ctx().table.get(&descriptor)?.clone();
-        Ok::<_, wasmtime::Error>(match opened {
+        let file = match opened {
             Descriptor::File(file) => file.file,
             Descriptor::Dir(directory) => directory.dir,
-        })
+        };
+        store.get().flushes.add(Flush { file, how, done });
+        Ok::<_, wasmtime::Error>(())
     })?;
-    let flushed = spawn_blocking(move || match flush(&file) {
+    let flushed = flushed.await.map_err(|error| format_err!("a flush ended: {error}"))?;
+    Ok((flushed.map_err(ErrorCode::from),))
+}
+
+/// What an instance has asked to be flushed in this turn.
+#[derive(Clone, Default)]
+pub(crate) struct Flushes(Arc<Mutex<Vec<Flush>>>);
+
+/// A file or directory to be flushed.
+struct Flush {
+    file: Arc<File>,
+    how: fn(&File) -> io::Result<()>,
+    done: oneshot::Sender<io::Result<()>>,
+}
+
+/// Those that are told of their ends together.
+type Ended = Mutex<Vec<(oneshot::Sender<io::Result<()>>, io::Result<()>)>>;
+
+impl Flushes {
+    fn add(&self, flush: Flush) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(flush);
+        if waiting.len() == 1 {
+            let flushes = self.clone();
+            spawn(async move {
+                yield_now().await;
+                flushes.begin();
+            });
+        }
+    }
+
+    /// Flushes what has come together.
+    fn begin(&self) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = Arc::new(Ended::default());
+        for flush in waiting.drain(..) {
+            let ended = Arc::clone(&ended);
+            spawn_blocking(move || {
+                let flushed = run(&flush);
+                ended.lock().unwrap_or_else(PoisonError::into_inner).push((flush.done, flushed));
+                // The last one tells all.
+                if let Some(ended) = Arc::into_inner(ended) {
+                    tell(ended);
+                }
+            });
+        }
+        drop(waiting);
+        if let Some(ended) = Arc::into_inner(ended) {
+            tell(ended);
+        }
+    }
+}
+
+fn tell(ended: Ended) {
+    for (done, flushed) in ended.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        // A guest may have given up waiting.
+        _ = done.send(flushed);
+    }
+}
+
+fn run(flush: &Flush) -> io::Result<()> {
+    match (flush.how)(&flush.file) {
         Err(error) if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => {
-            flush(&readable(&file)?)
+            (flush.how)(&readable(&flush.file)?)
         }
         flushed => flushed,
-    })
-    .await;
-    let flushed = flushed.map_err(|error| format_err!("a flush ended: {error}"))?;
-    Ok((flushed.map_err(ErrorCode::from),))
+    }
 }
 
 /// A directory, opened anew: what a guest has of it may be a mere path, which cannot be flushed.

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{
 
 use crate::body::{Activity, Life};
 use crate::contract::{Authorizer, Fallback, Observer, Repositories, RequestContext};
+use crate::flush::Flushes;
 use crate::front::EngineOptions;
 use crate::guest_log::GuestLog;
 use crate::pool::Pool;
@@ -38,6 +39,7 @@ pub(crate) struct State {
     pub(crate) sockets: Sockets,
     pub(crate) requests: Requests,
     pub(crate) memory: Memory,
+    pub(crate) flushes: Flushes,
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -60,6 +62,7 @@ impl State {
             sockets: pool.sockets.clone(),
             requests: Requests::default(),
             memory: Memory { life: Arc::clone(life), limit: pool.limits.instance_memory },
+            flushes: Flushes::default(),
             table: ResourceTable::new(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),

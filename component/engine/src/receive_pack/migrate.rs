@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 
 use crate::quarantine::Quarantine;
 use crate::storage::{Kind, StorageError, StorageWriter as _, WriteStorage};
@@ -22,13 +22,16 @@ const OLD: u64 = 24 * 3600 * 1_000_000_000;
 const ATTEMPTS: u32 = 8;
 
 /// Puts all objects of `quarantine` into the repository; they are durable then.
+///
+/// `also` is done before the first of them is there, together with what is flushed then.
 pub(super) async fn migrate<S: WriteStorage>(
     repository: &Repository<S>,
     quarantine: &Quarantine,
+    also: impl Future<Output = Result<(), StorageError>>,
 ) -> Result<()> {
     let storage = &repository.engine.storage;
     let mut touched = BTreeSet::new();
-    write_held(repository, quarantine, &mut touched).await?;
+    write_held(repository, quarantine, also, &mut touched).await?;
     if let Some(directory) = quarantine.directory() {
         link_files(repository, directory, &mut touched).await?;
     }
@@ -47,6 +50,7 @@ pub(super) async fn migrate<S: WriteStorage>(
 async fn write_held<S: WriteStorage>(
     repository: &Repository<S>,
     quarantine: &Quarantine,
+    also: impl Future<Output = Result<(), StorageError>>,
     touched: &mut BTreeSet<String>,
 ) -> Result<()> {
     let storage = &repository.engine.storage;
@@ -64,7 +68,7 @@ async fn write_held<S: WriteStorage>(
             files.push(file);
         }
         // Together, which a disk does faster than one after the other.
-        try_join_all(files.iter().map(|file| file.sync())).await?;
+        try_join(try_join_all(files.iter().map(|file| file.sync())), also).await?;
         while let Some((from, directory, to)) = written.last() {
             if rename(storage, from, directory, to).await? {
                 touched.insert(objects.clone());

@@ -104,7 +104,11 @@ impl<S: WriteStorage> Service<'_, S> {
         let creates = numbers
             .iter()
             .any(|number| commands[*number].refused.is_none() && !commands[*number].is_delete());
-        if creates && migrate::migrate(self.repository, self.quarantine).await.is_err() {
+        if creates
+            && migrate::migrate(self.repository, self.quarantine, transaction.make_durable())
+                .await
+                .is_err()
+        {
             transaction.roll_back().await;
             let reason = "unable to migrate objects to permanent storage";
             push::refuse_rest_of(commands, numbers, reason);

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use bstr::{BString, ByteSlice};
+use futures_util::future::try_join_all;
 use gitwasi_wire::Oid;
 
 use super::directories::remove_empty_parents;
+use super::lock::Lock;
 use super::packed_refs::{self, Rewrite};
 use super::reflog::{self, Entry};
 use super::{FileTransaction, Prepared, Refusal};
@@ -13,6 +15,12 @@ use crate::storage::{StorageError, WriteStorage};
 use crate::{Error, Result};
 
 impl<S: WriteStorage> FileTransaction<'_, S> {
+    /// Makes durable what the refs shall be at.
+    pub(super) async fn make_durable(&self) -> Result<(), StorageError> {
+        let locks = self.prepared.iter().flat_map(|prepared| &prepared.locks);
+        try_join_all(locks.map(Lock::make_durable)).await.map(drop)
+    }
+
     /// Makes the updates, each by its number; all are durable then.
     ///
     /// Those that move through `packed-refs` are made together or not at all.
@@ -114,7 +122,7 @@ impl<S: WriteStorage> FileTransaction<'_, S> {
     }
 
     async fn move_together(&mut self) -> Result<()> {
-        let loose: Vec<&Prepared> =
+        let loose: Vec<&Prepared<S>> =
             self.prepared.iter().filter(|prepared| prepared.is_loose).collect();
         if !loose.is_empty() {
             let mut rewrite = Rewrite::default();
@@ -171,7 +179,7 @@ impl<S: WriteStorage> FileTransaction<'_, S> {
 
     async fn remove_file(
         &self,
-        prepared: &Prepared,
+        prepared: &Prepared<S>,
         touched: &mut Vec<String>,
     ) -> Result<(), Refusal> {
         if !prepared.is_loose {
@@ -187,7 +195,7 @@ impl<S: WriteStorage> FileTransaction<'_, S> {
     }
 
     /// Writes the reflogs of an update; of a delete those of the symbolic refs that stay.
-    async fn log(&self, prepared: &Prepared) -> Result<(), Refusal> {
+    async fn log(&self, prepared: &Prepared<S>) -> Result<(), Refusal> {
         let zero = Oid::zero(self.repository.object_format());
         let new = prepared.new.as_ref().unwrap_or(&zero);
         let (identity, message) = (&self.options.identity, self.options.message);

@@ -4,7 +4,7 @@
 //! own. So it appears whole, and after a crash it is known whose it was: it is the same file as the
 //! one that was left.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use super::directories::{make_parents, parent, remove_made};
 use crate::storage::{Kind, Storage, StorageError, StorageWriter, WriteStorage};
@@ -27,7 +27,7 @@ const ATTEMPTS: u32 = 4;
 
 /// A lock that is held.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(super) struct Lock<S: WriteStorage> {
     /// The file that is locked.
     file: String,
     /// The lock's other name, the transaction's own.
@@ -38,6 +38,8 @@ pub(super) struct Lock {
     held: Cell<bool>,
     /// When it was taken, by the wall clock, which does not stop with the process.
     taken: u64,
+    /// Its content, unless that is durable.
+    written: RefCell<Option<S::Writer>>,
 }
 
 /// Why a lock could not be taken.
@@ -60,12 +62,13 @@ impl From<StorageError> for LockError {
     }
 }
 
-impl Lock {
+impl<S: WriteStorage> Lock<S> {
     /// Locks the file `name` of the repository at `repository`.
     ///
-    /// `content`, if there is any, is durable then, and becomes the file's by [`Self::commit`].
+    /// `content`, if there is any, becomes the file's by [`Self::commit`], and has to be made durable
+    /// before that.
     /// Waits up to `timeout` milliseconds for somebody else to release it.
-    pub(super) async fn take<S: WriteStorage>(
+    pub(super) async fn take(
         storage: &S,
         (repository, scratch): (&str, &str),
         name: &str,
@@ -78,7 +81,8 @@ impl Lock {
             make_parents(storage, &own).await?;
         }
         let taken = storage.wall_clock();
-        let mut lock = Self { file, own, made: Vec::new(), held: Cell::new(false), taken };
+        let (made, held, written) = (Vec::new(), Cell::new(false), RefCell::default());
+        let mut lock = Self { file, own, made, held, taken, written };
         let taken = match lock.write(storage, content).await {
             Ok(()) => lock.link(storage, timeout).await,
             Err(error) => Err(error.into()),
@@ -90,20 +94,16 @@ impl Lock {
         taken.map(|()| lock)
     }
 
-    async fn write<S: WriteStorage>(
-        &self,
-        storage: &S,
-        content: Option<Vec<u8>>,
-    ) -> Result<(), StorageError> {
+    async fn write(&self, storage: &S, content: Option<Vec<u8>>) -> Result<(), StorageError> {
         let writer = storage.create_new(&self.own).await?;
         if let Some(content) = content {
             writer.write_at(0, content).await?;
-            writer.sync().await?;
+            self.written.replace(Some(writer));
         }
         Ok(())
     }
 
-    async fn link<S: WriteStorage>(&mut self, storage: &S, timeout: u64) -> Result<(), LockError> {
+    async fn link(&mut self, storage: &S, timeout: u64) -> Result<(), LockError> {
         let path = self.path();
         let (mut waited, mut step) = (0, 0);
         let mut attempts = ATTEMPTS;
@@ -130,8 +130,17 @@ impl Lock {
         }
     }
 
+    /// Makes the content durable with which the lock was taken.
+    pub(super) async fn make_durable(&self) -> Result<(), StorageError> {
+        let written = self.written.take();
+        match written {
+            Some(written) => written.sync().await,
+            None => Ok(()),
+        }
+    }
+
     /// Fills a lock that was taken without content; durable then.
-    pub(super) async fn write_content<S: WriteStorage>(
+    pub(super) async fn write_content(
         &self,
         storage: &S,
         content: Vec<u8>,
@@ -158,8 +167,9 @@ impl Lock {
     }
 
     /// Puts the lock's content in the place of the file, and so releases the lock.
-    pub(super) async fn commit<S: WriteStorage>(&self, storage: &S) -> Result<(), StorageError> {
+    pub(super) async fn commit(&self, storage: &S) -> Result<(), StorageError> {
         self.check(storage).await?;
+        self.make_durable().await?;
         storage.rename(&self.path(), &self.file).await?;
         self.held.set(false);
         _ = storage.remove_file(&self.own).await;
@@ -167,7 +177,7 @@ impl Lock {
     }
 
     /// Fails if the lock was taken away.
-    pub(super) async fn check<S: Storage>(&self, storage: &S) -> Result<(), StorageError> {
+    pub(super) async fn check(&self, storage: &S) -> Result<(), StorageError> {
         let is_old = storage.wall_clock().saturating_sub(self.taken) >= DOUBT;
         if is_old && !is_same(storage, &self.path(), &self.own).await? {
             return Err(StorageError::Failed(format!("{} was taken away", self.path())));
@@ -176,7 +186,7 @@ impl Lock {
     }
 
     /// Releases the lock, unless it was committed or taken away.
-    pub(super) async fn release<S: WriteStorage>(self, storage: &S) {
+    pub(super) async fn release(self, storage: &S) {
         if !self.held.get() {
             return;
         }

@@ -127,8 +127,8 @@ impl<'r, S: WriteStorage> FileTransaction<'r, S> {
         update: &Update,
         head: Option<&BString>,
         names: &BTreeSet<BString>,
-        locks: &mut Vec<Lock>,
-    ) -> Result<Prepared, Refusal> {
+        locks: &mut Vec<Lock<S>>,
+    ) -> Result<Prepared<S>, Refusal> {
         let asked = &update.name;
         let failed = |error| Refusal::failed(asked, error);
         let mut name = asked.clone();
@@ -242,7 +242,7 @@ impl<'r, S: WriteStorage> FileTransaction<'r, S> {
         name: &BString,
         content: Option<Oid>,
         names: &BTreeSet<BString>,
-    ) -> Result<Lock, Refusal> {
+    ) -> Result<Lock<S>, Refusal> {
         let bad_name = || Refusal::Unresolved(asked.clone(), name.clone());
         let path = name.to_str().map_err(|_| bad_name())?;
         let content = content.map(|oid| format!("{oid}\n").into_bytes());

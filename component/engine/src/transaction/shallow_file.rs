@@ -13,7 +13,7 @@ use crate::{Repository, Result};
 pub(crate) struct ShallowFile<'r, S: WriteStorage> {
     repository: &'r Repository<S>,
     scratch: &'r str,
-    lock: Lock,
+    lock: Lock<S>,
 }
 
 impl<'r, S: WriteStorage> ShallowFile<'r, S> {

@@ -35,7 +35,7 @@ pub(crate) struct TableTransaction<'r, S: WriteStorage> {
 /// The stack, which nobody else may change.
 #[derive(Debug)]
 struct Locked<S: WriteStorage> {
-    lock: Lock,
+    lock: Lock<S>,
     stack: Stack<S>,
     /// Refs, looked up one after another.
     refs: Merged<S>,
