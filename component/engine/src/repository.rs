@@ -106,11 +106,12 @@ impl<S: Storage> Repository<S> {
     }
 
     /// Whether pushes need what this engine does not do: modes of files
-    /// (`core.sharedRepository`), or signatures (`receive.certNonceSeed`).
+    /// (`core.sharedRepository`), signatures (`receive.certNonceSeed`), or another work tree
+    /// (`receive.denyCurrentBranch = updateInstead`).
     ///
-    /// It takes pushes nevertheless, without modes, and unsigned.
+    /// It takes pushes nevertheless, without modes, unsigned, and not to what is checked out.
     pub fn wants_git_for_pushes(&self) -> bool {
-        self.config.is_shared || self.config.takes_certificates
+        self.config.is_shared || self.config.takes_certificates || self.config.updates_work_tree
     }
 
     /// How the repository names objects.

@@ -54,7 +54,7 @@ fn rounds(backend: Backend, default: usize) {
         if backend == Backend::Engine {
             let server = world.serve(&Setup::default().allow_push());
             push.again(&server, round, &source, &target);
-            assert_no_lock_is_left(&target);
+            assert_nothing_is_left(&target);
         }
     }
     println!("{backend}: {unanswered} of {rounds} killed before they answered");
@@ -170,13 +170,14 @@ impl Push {
     }
 }
 
-/// Panics if a lock of the killed push is still there.
-fn assert_no_lock_is_left(target: &Repository) {
+/// Panics if a lock or a quarantine of the killed push is still there.
+fn assert_nothing_is_left(target: &Repository) {
     let mut unread = vec![target.path().to_owned()];
     while let Some(directory) = unread.pop() {
         for entry in fs::read_dir(&directory).expect("a directory").flatten() {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            assert!(!name.ends_with(".lock"), "left: {path:?}");
+            let is_left = name.ends_with(".lock") || name.starts_with("tmp_");
+            assert!(!is_left, "left: {path:?}");
             if path.is_dir() {
                 unread.push(path);
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Options, Server};
 use crate::quarantine::Quarantine;
 use crate::repository::RefStorage;
-use crate::storage::{Kind, WriteStorage};
+use crate::storage::{DirEntry, Kind, StorageError, WriteStorage};
 use crate::transaction::{
     is_same, release_left_lock, release_left_locks, remove_tree, sweep_tables,
 };
@@ -75,35 +75,52 @@ pub(super) async fn sweep_now_and_then<S: WriteStorage>(
 /// Leaves alone whatever was written to within [`Options::stale_after`], locks within two minutes:
 /// it may belong to a push that is going on, in another process. Zero is for a caller who knows
 /// that there is none; [`Options::server`] tells of its own earlier runs. Pushes do this themselves.
+///
+/// # Errors
+/// The first of the storage's. What can be removed is removed all the same.
 pub async fn sweep<S: WriteStorage>(repository: &Repository<S>, options: &Options) -> Result<()> {
     let engine = &repository.engine;
     let objects = repository.file("objects");
     let entries = engine.storage.entries(&objects, engine.limits.directory_entries).await?;
-    let before = |age: u64| engine.storage.wall_clock().saturating_sub(age * 1_000_000_000);
-    let age = options.stale_after;
-    for entry in &entries {
-        let Some(name) = entry.name.strip_prefix(PREFIX) else { continue };
-        let path = format!("{objects}/{}", entry.name);
-        let is_directory = entry.kind == Kind::Directory;
-        let age = if is_directory { age } else { age.min(MOMENT) };
-        if age > 0 {
-            let ours = options.server.as_ref().filter(|server| name.starts_with(&server.mark));
-            let left_before = before(age).max(ours.map_or(0, |server| server.since));
-            if last_write(engine, &path).await? > left_before {
-                continue;
-            }
-        }
-        if is_directory {
-            clear_away(repository, &path).await?;
-        } else {
-            release_left_lock(engine, &repository.path, &path).await?;
-        }
+    let mut swept = Ok(());
+    for entry in entries.iter().filter(|entry| entry.name.starts_with(PREFIX)) {
+        swept = swept.and(sweep_entry(repository, &objects, entry, options).await);
     }
     if repository.config().ref_storage == RefStorage::Reftable {
-        let age = age.min(MOMENT);
-        sweep_tables(repository, (age > 0).then(|| before(age))).await?;
+        let age = options.stale_after.min(MOMENT);
+        let before = (age > 0).then(|| before(engine, age));
+        swept = swept.and(sweep_tables(repository, before).await);
     }
-    Ok(())
+    swept
+}
+
+/// Nanoseconds of the wall clock, so many seconds ago.
+fn before<S: WriteStorage>(engine: &Engine<S>, seconds: u64) -> u64 {
+    engine.storage.wall_clock().saturating_sub(seconds * 1_000_000_000)
+}
+
+/// Removes a quarantine, or a file that lies beside one, if it is left over.
+async fn sweep_entry<S: WriteStorage>(
+    repository: &Repository<S>,
+    objects: &str,
+    entry: &DirEntry,
+    options: &Options,
+) -> Result<()> {
+    let engine = &repository.engine;
+    let path = format!("{objects}/{}", entry.name);
+    let is_directory = entry.kind == Kind::Directory;
+    let age = if is_directory { options.stale_after } else { options.stale_after.min(MOMENT) };
+    if age > 0 {
+        let is_ours = |server: &&Server| entry.name[PREFIX.len()..].starts_with(&server.mark);
+        let since = options.server.as_ref().filter(is_ours).map_or(0, |server| server.since);
+        if last_write(engine, &path).await? > before(engine, age).max(since) {
+            return Ok(());
+        }
+    }
+    match is_directory {
+        true => clear_away(repository, &path).await,
+        false => release_left_lock(engine, &repository.path, &path).await,
+    }
 }
 
 /// When anything in a directory was written to last.
@@ -160,7 +177,11 @@ async fn withdraw_half_packs<S: WriteStorage>(
         for ending in ["rev", "pack"] {
             let (ours, theirs) = (format!("{inner}/{stem}.{ending}"), format!("{outer}.{ending}"));
             if is_same(storage, &ours, &theirs).await? {
-                storage.remove_file(&theirs).await?;
+                match storage.remove_file(&theirs).await {
+                    // Another instance sweeps, too.
+                    Ok(()) | Err(StorageError::NotFound) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
     }

@@ -96,6 +96,8 @@ pub struct Config {
     pub is_shared: bool,
     /// `receive.certNonceSeed` is set: pushes may be signed.
     pub takes_certificates: bool,
+    /// `receive.denyCurrentBranch` is `updateInstead`: a push changes what is checked out.
+    pub updates_work_tree: bool,
 }
 
 impl Config {
@@ -120,16 +122,15 @@ impl Config {
     fn from_entries(own: &[Entry], entries: &[Entry]) -> Result<Self> {
         let (object_format, ref_storage) = format(own)?;
         let mut config = Self { object_format, ref_storage, ..Self::default() };
+        let mut is_bare = true;
         for entry in entries {
             match (&*entry.section, &entry.subsection) {
                 ("core", None) if entry.name == "sharedrepository" => {
                     config.is_shared = is_shared(entry);
                 }
+                ("core", None) if entry.name == "bare" => is_bare = entry.boolean()?,
                 ("http", None) => config.http.take(entry)?,
-                ("receive", None) if entry.name == "certnonceseed" => {
-                    config.takes_certificates =
-                        entry.value.as_ref().is_some_and(|seed| !seed.is_empty());
-                }
+                ("receive", None) => config.receive(entry),
                 ("transfer", None) => config.transfer(entry)?,
                 ("uploadpack", None) => config.upload_pack(entry)?,
                 ("uploadpackfilter", None) if entry.name == "allow" => {
@@ -148,7 +149,19 @@ impl Config {
                 _ => {}
             }
         }
+        config.updates_work_tree &= !is_bare;
         Ok(config)
+    }
+
+    fn receive(&mut self, entry: &Entry) {
+        let value = entry.value.as_ref().map_or(&b""[..], |value| value);
+        match entry.name.as_str() {
+            "certnonceseed" => self.takes_certificates = !value.is_empty(),
+            "denycurrentbranch" => {
+                self.updates_work_tree = value.eq_ignore_ascii_case(b"updateInstead");
+            }
+            _ => {}
+        }
     }
 
     fn transfer(&mut self, entry: &Entry) -> Result<()> {
@@ -229,6 +242,7 @@ impl Default for Config {
             packfile_uris: PackfileUris::default(),
             is_shared: false,
             takes_certificates: false,
+            updates_work_tree: false,
         }
     }
 }
@@ -356,6 +370,22 @@ mod tests {
         }
         for value in ["=umask", "=false", "=0", "=no"] {
             assert!(!is_shared(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_checked_out_is_updated_instead() {
+        let updates = |text: &str| {
+            let text = format!("[receive]\n\tdenyCurrentBranch = {text}");
+            Config::parse(text.as_bytes()).expect("a config").updates_work_tree
+        };
+        assert!(updates("updateInstead\n[core]\n\tbare = false\n"));
+        assert!(updates("UPDATEINSTEAD\n[core]\n\tbare = no\n"));
+        for text in ["updateInstead\n", "updateInstead\n[core]\n\tbare\n"] {
+            assert!(!updates(text), "{text}");
+        }
+        for text in ["refuse", "true", "updateInstead\n\tdenyCurrentBranch = warn"] {
+            assert!(!updates(&format!("{text}\n[core]\n\tbare = false\n")), "{text}");
         }
     }
 

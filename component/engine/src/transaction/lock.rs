@@ -261,7 +261,11 @@ async fn release_left<S: WriteStorage>(
 ) -> Result<()> {
     let lock = format!("{repository}/{name}.lock");
     if is_same(storage, &lock, own).await? {
-        storage.remove_file(&lock).await?;
+        match storage.remove_file(&lock).await {
+            // Another instance sweeps, too.
+            Ok(()) | Err(StorageError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
         super::directories::remove_empty_parents(storage, repository, name).await;
     }
     Ok(())
