@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gitwasi_engine::storage::native::{NativeFile, NativeStorage, block_on};
-use gitwasi_engine::storage::{DirEntry, Stat, Storage, StorageError, StorageFile};
+use gitwasi_engine::storage::{
+    DirEntry, Stat, Storage, StorageError, StorageFile, StorageWriter, WriteStorage,
+};
 use gitwasi_engine::{Engine, Limits, upload_pack};
 use gitwasi_wire::ProtocolVersion;
 use support::Lab;
+use support::receive::{Push, serve};
 
 type Calls = Rc<RefCell<BTreeMap<&'static str, usize>>>;
 
@@ -85,6 +88,73 @@ impl StorageFile for CountingFile {
     }
 }
 
+impl WriteStorage for Counting {
+    type Writer = CountingFile;
+
+    async fn create_new(&self, path: &str) -> Result<CountingFile, StorageError> {
+        count(&self.calls, "create");
+        let inner = self.inner.create_new(path).await?;
+        Ok(CountingFile { inner, calls: Rc::clone(&self.calls) })
+    }
+
+    async fn open_or_create(&self, path: &str) -> Result<CountingFile, StorageError> {
+        count(&self.calls, "create");
+        let inner = self.inner.open_or_create(path).await?;
+        Ok(CountingFile { inner, calls: Rc::clone(&self.calls) })
+    }
+
+    async fn create_directory(&self, path: &str) -> Result<(), StorageError> {
+        count(&self.calls, "create directory");
+        self.inner.create_directory(path).await
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        count(&self.calls, "rename");
+        self.inner.rename(from, to).await
+    }
+
+    async fn link(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        count(&self.calls, "link");
+        self.inner.link(from, to).await
+    }
+
+    async fn remove_file(&self, path: &str) -> Result<(), StorageError> {
+        count(&self.calls, "remove");
+        self.inner.remove_file(path).await
+    }
+
+    async fn remove_directory(&self, path: &str) -> Result<(), StorageError> {
+        count(&self.calls, "remove directory");
+        self.inner.remove_directory(path).await
+    }
+
+    async fn sync_directory(&self, path: &str) -> Result<(), StorageError> {
+        count(&self.calls, "sync directory");
+        self.inner.sync_directory(path).await
+    }
+
+    fn random(&self) -> u64 {
+        self.inner.random()
+    }
+}
+
+impl StorageWriter for CountingFile {
+    async fn write_at(&self, offset: u64, bytes: Vec<u8>) -> Result<(), StorageError> {
+        count(&self.calls, "write");
+        self.inner.write_at(offset, bytes).await
+    }
+
+    async fn set_size(&self, size: u64) -> Result<(), StorageError> {
+        count(&self.calls, "set size");
+        self.inner.set_size(size).await
+    }
+
+    async fn sync(&self) -> Result<(), StorageError> {
+        count(&self.calls, "sync");
+        self.inner.sync().await
+    }
+}
+
 fn request(command: &str, lines: &[String]) -> Vec<u8> {
     let mut request = format!("{:04x}command={command}0001", command.len() + 12).into_bytes();
     for line in lines {
@@ -144,6 +214,56 @@ fn a_fetch_of_one_commit() {
     let [first, second] = calls(&lab, "a.git", &request("fetch", &lines));
     eprintln!("fetch: {first:?}, {second:?}");
     assert!(second.values().sum::<usize>() <= 4, "{second:?}");
+}
+
+/// Of a push that adds a commit to a long loose history, all of it made in one second: nothing of it
+/// is read but the commit that is built on, and the bases of deltas.
+#[test]
+fn a_push_of_one_commit() {
+    let lab = Lab::new();
+    lab.git("", &["init", "-q", "--bare", "-b", "main", "a.git"]);
+    let tree = |content: &str| {
+        let blob =
+            lab.git_with("a.git", &["hash-object", "-w", "--stdin"], content.as_bytes(), &[]);
+        let blob = String::from_utf8(blob.stdout).expect("an oid");
+        let line = format!("100644 blob {}\tfile\n", blob.trim());
+        let tree = lab.git_with("a.git", &["mktree"], line.as_bytes(), &[]);
+        String::from_utf8(tree.stdout).expect("an oid").trim().to_owned()
+    };
+    let commit = |number: usize, parent: &str| {
+        let tree = tree(&format!("{number}\n").repeat(100));
+        let message = number.to_string();
+        let mut args = vec!["commit-tree", &tree, "-m", &message];
+        args.extend(["-p", parent].iter().filter(|_| !parent.is_empty()));
+        lab.git("a.git", &args)
+    };
+    let mut history = vec![commit(0, "")];
+    for number in 1..40 {
+        history.push(commit(number, &history[number - 1]));
+    }
+    let [.., old, middle, new] = history.as_slice() else { unreachable!() };
+    lab.git("a.git", &["update-ref", "refs/heads/main", old]);
+    lab.copy("a.git", "b.git");
+    let calls = Calls::default();
+    let storage = Counting { inner: NativeStorage::new(lab.dir.path()), calls: Rc::clone(&calls) };
+    let engine = Engine::new(storage, Limits::default());
+    let pushes = [(old, middle), (middle, new)].map(|(old, new)| {
+        let push = Push::new("").update(old, new, "refs/heads/main");
+        let push = push.pack(&lab, "b.git", &[new, &format!("^{old}")]);
+        for oid in lab.git("b.git", &["rev-list", "--objects", new, &format!("^{old}")]).lines() {
+            let (directory, file) = oid[..40].split_at(2);
+            _ = std::fs::remove_file(lab.path("a.git/objects").join(directory).join(file));
+        }
+        push
+    });
+    let [first, second] = pushes.map(|push| {
+        let repository = block_on(engine.open("a.git")).expect("a repository");
+        let (answer, _) = serve(&repository, &push.bytes());
+        assert_eq!(answer.report, "unpack ok\nok refs/heads/main\n", "{:?}", answer.messages);
+        std::mem::take(&mut *calls.borrow_mut())
+    });
+    eprintln!("push: {first:?}, {second:?}");
+    assert!(second.values().sum::<usize>() <= 50, "{second:?}");
 }
 
 /// No more packs stay open than the limit says, and none that a request still reads is closed.
