@@ -226,7 +226,13 @@ impl GitServiceBuilder {
             if mode == Mode::BestEffort {
                 warn_of_gaps(&policy);
             }
-            let processes = Processes::new(policy, self.limits.processes, self.limits.process_wait);
+            let processes = Processes::new(
+                policy,
+                self.limits.processes,
+                self.limits.process_wait,
+                // What git may not store itself is not stored for it.
+                self.limits.process.file_size,
+            );
             Arc::new(GitProcess::new(lookup, root, creates, processes, self.serving))
         };
         let authorizer = match self.authorizer {

@@ -38,7 +38,8 @@ pub enum GitCommand {
     /// A git before 2.45 cannot be asked without dwimming, which a pushed `refs/heads/HEAD` would
     /// confuse: it prints the oid even when HEAD is symbolic, unless there is a namespace.
     Head,
-    /// The repository's own `http.*` settings, as `git config -z` prints them: for each
+    /// What the repository's own settings say of serving it (`http.*`) and of pushes to it
+    /// (`receive.*`, and what they depend on), as `git config -z` prints them: for each
     /// `<key>\n<value>\0`, or `<key>\0` when there is no value; keys in lower case. Exits with 1
     /// when there are none.
     Config,
@@ -80,11 +81,14 @@ impl GitCommand {
             GitCommand::UploadArchive => &["upload-archive", "."],
             GitCommand::ForEachRef => return for_each_ref(namespace),
             GitCommand::Head => return head(git, namespace),
-            GitCommand::Config => &["config", "-z", "--get-regexp", "^http\\."],
+            GitCommand::Config => &["config", "-z", "--get-regexp", SETTINGS],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 }
+
+/// The keys of [`GitCommand::Config`].
+const SETTINGS: &str = "^(http\\.|receive\\.|transfer\\.hiderefs$|core\\.bare$|includeif\\.)";
 
 fn for_each_ref(namespace: Option<&str>) -> Vec<String> {
     let refname = match namespace {
@@ -128,12 +132,13 @@ fn prefix_components(namespace: &str) -> usize {
     prefix(namespace).matches('/').count()
 }
 
-/// Whether `name` is `component ("/" component)*`, each fit to stand in a refname.
+/// Whether `name` is `component ("/" component)*`, each fit to stand in a refname. Stricter than
+/// git, which takes some names that this refuses.
 ///
 /// # Limits
 ///
 /// 512 bytes in all: a longer one would not fit a file name under `refs/` either.
-pub(crate) fn refname_components(name: &str) -> bool {
+pub fn refname_components(name: &str) -> bool {
     name.len() <= 512 && name.split('/').all(refname_component)
 }
 

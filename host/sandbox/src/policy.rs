@@ -72,6 +72,11 @@ impl Policy {
         &self.git
     }
 
+    /// Whether the hooks of repositories run.
+    pub fn hooks(&self) -> bool {
+        self.hooks
+    }
+
     /// Starts git for one job. Blocks the thread until git has been executed, well under a
     /// millisecond; has to be called within a tokio runtime that drives I/O.
     ///

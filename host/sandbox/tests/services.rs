@@ -179,10 +179,14 @@ async fn the_configuration_is_the_repositorys_own() {
     let policy = policy(false);
     let config = || async { run(&policy, job(GitCommand::Config, &repository), b"").await };
 
+    assert_eq!(config().await.text(), "core.bare\ntrue\0");
+    git(&repository, &["config", "http.receivePack", "true"]);
+    git(&repository, &["config", "user.name", "somebody"]);
+    assert_eq!(config().await.text(), "core.bare\ntrue\0http.receivepack\ntrue\0");
+    git(&repository, &["config", "--unset", "core.bare"]);
+    git(&repository, &["config", "--unset", "http.receivePack"]);
     let none = config().await;
     assert_eq!((none.exit, none.text().as_str()), (Exit::Code(1), ""));
-    git(&repository, &["config", "http.receivePack", "true"]);
-    assert_eq!(config().await.text(), "http.receivepack\ntrue\0");
 }
 
 #[tokio::test]

@@ -141,18 +141,25 @@ impl File for Stored {
     fn read(&self, offset: u64, length: Option<u64>) -> BoxFuture<'_, Result<Body, ErrorCode>> {
         Box::pin(async move {
             let mut file = tokio::fs::File::from_std(self.file.try_clone().map_err(internal)?);
-            file.set_max_buf_size(CHUNK_BYTES);
             file.seek(SeekFrom::Start(offset)).await.map_err(internal)?;
-            Ok(Part { file, left: length, buffer: BytesMut::new() }.boxed_unsync())
+            Ok(Part::new(file, length).boxed_unsync())
         })
     }
 }
 
 /// A part of a file as a body. A file that ends too early is an error, not a short body.
-struct Part {
+pub(super) struct Part {
     file: tokio::fs::File,
     left: Option<u64>,
     buffer: BytesMut,
+}
+
+impl Part {
+    /// `length` bytes from where the file is at, or all of it.
+    pub(super) fn new(mut file: tokio::fs::File, length: Option<u64>) -> Self {
+        file.set_max_buf_size(CHUNK_BYTES);
+        Self { file, left: length, buffer: BytesMut::new() }
+    }
 }
 
 impl http_body::Body for Part {

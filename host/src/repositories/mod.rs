@@ -7,6 +7,7 @@ pub(crate) mod nothing;
 mod output;
 pub(crate) mod processes;
 mod quarantine;
+mod rehearsal;
 mod settings;
 
 use std::os::fd::OwnedFd;
@@ -22,7 +23,7 @@ use gitwasi_sandbox::{Committer, GitCommand, Job};
 use create::ObjectFormat;
 use lookup::{Lookup, Root};
 use processes::Processes;
-use quarantine::Pushes;
+use quarantine::{Push, Pushes};
 use settings::SettingsCache;
 
 /// What is served of each repository.
@@ -95,7 +96,7 @@ impl Repositories for GitProcess {
                 directory,
                 alternates,
                 access,
-                settings: Settings::default(),
+                settings: settings::Read::default(),
                 shared: Arc::clone(&self.shared),
             };
             repository.settings = self.shared.settings.read(&repository, context).await?;
@@ -133,7 +134,7 @@ struct OpenRepository {
     directory: Dir,
     alternates: Vec<Dir>,
     access: Access,
-    settings: Settings,
+    settings: settings::Read,
     shared: Arc<Shared>,
 }
 
@@ -149,11 +150,21 @@ impl OpenRepository {
         });
         Ok(job)
     }
+
+    async fn run(
+        &self,
+        context: &RequestContext,
+        job: Job,
+        request: Body,
+        push: Push,
+    ) -> Result<Body, ErrorCode> {
+        self.shared.processes.run(context, job, Some(request), Some(push)).await
+    }
 }
 
 impl Repository for OpenRepository {
     fn settings(&self) -> Settings {
-        self.settings
+        self.settings.http
     }
 
     fn advertise<'a>(
@@ -201,7 +212,10 @@ impl Repository for OpenRepository {
             job.writable = true;
             job.committer = Some(committer(principal, &context.peer));
             let push = self.shared.pushes.begin(&self.directory).map_err(internal)?;
-            self.shared.processes.run(context, job, Some(request), Some(push)).await
+            if self.shared.processes.runs_hooks() {
+                return self.run(context, job, request, push).await;
+            }
+            rehearsal::receive_pack(self, context, version, job, request, push).await
         })
     }
 

@@ -88,8 +88,13 @@ impl Output {
 
     /// Waits for the first bytes, or the end if there are none.
     pub(crate) async fn begin(&mut self) -> Result<(), Ended> {
-        self.first = std::future::poll_fn(|cx| self.poll_chunk(cx)).await?;
+        self.first = self.chunk().await?;
         Ok(())
+    }
+
+    /// The next chunk, or none at the good end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Ended> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Ended>> {

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::internal;
 use super::output::{Ended, Output};
 use super::quarantine::Push;
+use super::rehearsal::Spool;
 
 /// The most of git's messages that is kept for the log, per request, in bytes. The rest is read
 /// and dropped: a child whose messages nobody reads stops.
@@ -24,11 +25,24 @@ pub(crate) struct Processes {
     policy: Policy,
     slots: Arc<Semaphore>,
     wait: Duration,
+    largest_request: u64,
 }
 
 impl Processes {
-    pub(crate) fn new(policy: Policy, most: usize, wait: Duration) -> Self {
-        Self { policy, slots: Arc::new(Semaphore::new(most)), wait }
+    /// Runs `most` at once. A request that waits for another run of git may have `largest_request`
+    /// bytes.
+    pub(crate) fn new(policy: Policy, most: usize, wait: Duration, largest_request: u64) -> Self {
+        Self { policy, slots: Arc::new(Semaphore::new(most)), wait, largest_request }
+    }
+
+    /// The most bytes of a request that may be kept for another run of git.
+    pub(super) fn largest_request(&self) -> u64 {
+        self.largest_request
+    }
+
+    /// Whether the hooks of repositories run.
+    pub(crate) fn runs_hooks(&self) -> bool {
+        self.policy.hooks()
     }
 
     /// Runs git on `request`, for `push` if it is one. Returns its output once it has begun, or what went wrong before.
@@ -45,8 +59,9 @@ impl Processes {
     ) -> Result<Body, ErrorCode> {
         let requested = request.is_some();
         let started = async {
-            let mut output = self.start(context, job, request, push).await?;
-            output.begin().await.map_err(|ended| failed(context, ended, requested))?;
+            let slot = self.slot().await?;
+            let mut output = self.start(context.id, slot, job, request, None, push)?;
+            output.begin().await.map_err(|ended| failed(context.id, ended, requested))?;
             Ok(output.boxed_unsync())
         };
         tokio::select! {
@@ -79,42 +94,49 @@ impl Processes {
         Ok((output, exit))
     }
 
-    async fn start(
+    /// Starts git on `request`, of which `spool` keeps what git gets, on behalf of request `id`.
+    pub(super) fn start(
         &self,
-        context: &RequestContext,
+        id: u64,
+        slot: Slot,
         job: Job,
         request: Option<Body>,
+        spool: Option<Spool>,
         push: Option<Push>,
     ) -> Result<Output, ErrorCode> {
-        let slot = self.slot().await?;
         let mut child = self.policy.spawn(job).map_err(|error| match error {
             SpawnError::Namespace => ErrorCode::NotFound,
             other => internal(other),
         })?;
-        tracing::debug!(request = context.id, process = child.id(), "started git");
+        tracing::debug!(request = id, process = child.id(), "started git");
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(drain(context.id, stderr));
+            tokio::spawn(drain(id, stderr));
         }
         let (fault, faulty) = oneshot::channel();
         let request = match (child.stdin.take(), request) {
-            (Some(stdin), Some(request)) => Some(Pump(tokio::spawn(pump(request, stdin, fault)))),
+            (Some(stdin), Some(request)) => {
+                Some(Pump(tokio::spawn(pump(request, stdin, spool, fault))))
+            }
             _ => None,
         };
         Ok(Output::new(child, faulty, Held { _slot: slot, request }, push))
     }
 
-    async fn slot(&self) -> Result<OwnedSemaphorePermit, ErrorCode> {
+    pub(super) async fn slot(&self) -> Result<Slot, ErrorCode> {
         let slot = Arc::clone(&self.slots).acquire_owned();
         match tokio::time::timeout(self.wait, slot).await {
-            Ok(Ok(slot)) => Ok(slot),
+            Ok(Ok(slot)) => Ok(Arc::new(slot)),
             Ok(Err(_)) | Err(_) => Err(ErrorCode::Busy),
         }
     }
 }
 
+/// One of the processes that may run at once. A request that runs one after the other keeps its.
+pub(super) type Slot = Arc<OwnedSemaphorePermit>;
+
 /// What a request holds as long as its git runs. Dropping it stops the request.
 pub(crate) struct Held {
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
     request: Option<Pump>,
 }
 
@@ -127,14 +149,14 @@ impl Held {
 
 /// Why git has not answered. Its own `die` is exit code 128; what makes it die on a request before
 /// it has said a word is the request, as a repository that it cannot read has failed to advertise.
-fn failed(context: &RequestContext, ended: Ended, requested: bool) -> ErrorCode {
+pub(super) fn failed(id: u64, ended: Ended, requested: bool) -> ErrorCode {
     const DIED: Exit = Exit::Code(128);
     match ended {
         Ended::Exit(DIED) if requested => {
             ErrorCode::Malformed("git died of the request, see its message".to_owned())
         }
         Ended::Exit(exit) => {
-            tracing::debug!(request = context.id, %exit, "git ended without an answer");
+            tracing::debug!(request = id, %exit, "git ended without an answer");
             ErrorCode::Internal(format!("git ended with {exit} before it answered"))
         }
         Ended::RequestIncomplete => ErrorCode::Aborted,
@@ -144,12 +166,20 @@ fn failed(context: &RequestContext, ended: Ended, requested: bool) -> ErrorCode 
 
 /// Writes the request to git. If it does not arrive whole, git must not take what it got for the
 /// whole: the fault is told, and stdin stays open until git has been killed for it.
-async fn pump(mut request: Body, stdin: Sender, fault: oneshot::Sender<KeepOpen>) {
+async fn pump(
+    mut request: Body,
+    stdin: Sender,
+    mut spool: Option<Spool>,
+    fault: oneshot::Sender<KeepOpen>,
+) {
     let mut stdin = Some(stdin);
     loop {
         match request.frame().await {
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { continue };
+                if let (Some(spool), Some(_)) = (&mut spool, &stdin) {
+                    spool.keep(&chunk).await;
+                }
                 if let Some(pipe) = &mut stdin
                     && pipe.write_all(&chunk).await.is_err()
                 {
@@ -165,7 +195,12 @@ async fn pump(mut request: Body, stdin: Sender, fault: oneshot::Sender<KeepOpen>
                 }
                 return;
             }
-            None => return,
+            None => {
+                if let Some(spool) = spool {
+                    spool.end();
+                }
+                return;
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
-//! A repository's own `http.*` settings, read by git and remembered while its config file stays
-//! as it is.
+//! A repository's own settings, read by git and remembered while its config file stays as it is.
 //!
-//! Source: `http_config` in git's `http-backend.c`.
+//! Source: `http_config` in git's `http-backend.c`, `receive_pack_config` in its `receive-pack.c`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,12 +15,34 @@ use super::OpenRepository;
 /// again costs a git process each.
 const MAX_REMEMBERED: usize = 16 * 1024;
 
-/// The most that a repository's `http.*` settings may amount to, in bytes. More is an error.
-const MAX_SETTINGS_BYTES: usize = 256 * 1024;
+/// The most that a repository's settings may amount to, in bytes. More is an error.
+const MAX_SETTINGS_BYTES: usize = 1 << 20;
 
 /// Settings by what tells one version of a config file from another.
 #[derive(Default)]
-pub(crate) struct SettingsCache(Mutex<HashMap<Stamp, Settings>>);
+pub(crate) struct SettingsCache(Mutex<HashMap<Stamp, Read>>);
+
+/// All that is read of a repository's configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(super) http: Settings,
+    pub(super) receive: ReceiveSettings,
+}
+
+/// What the settings say of pushes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ReceiveSettings {
+    /// `core.bare` is true: no branch is checked out.
+    pub(super) bare: bool,
+    /// `receive.denyNonFastForwards`.
+    pub(super) deny_non_fast_forwards: bool,
+    /// Some refs are hidden, or left to a hook.
+    pub(super) reserves_refs: bool,
+    /// The settings mean something else in a copy of the config file, or do something outside of the
+    /// git directory: an include that depends on the directory, a path relative to it,
+    /// `receive.denyCurrentBranch = updateInstead`.
+    pub(super) bound_to_place: bool,
+}
 
 /// Device, inode, length, and both times of a config file, in nanoseconds.
 type Stamp = (u64, u64, u64, i128, i128);
@@ -31,23 +52,15 @@ impl SettingsCache {
         &self,
         repository: &OpenRepository,
         context: &RequestContext,
-    ) -> Result<Settings, ErrorCode> {
+    ) -> Result<Read, ErrorCode> {
         let Some(stamp) = stamp(repository) else {
             // No config file: git's defaults.
-            return Ok(Settings::default());
+            return Ok(Read::default());
         };
         if let Some(settings) = self.lock().get(&stamp) {
             return Ok(*settings);
         }
-        let job = repository.job(GitCommand::Config, ProtocolVersion::V0)?;
-        let (output, exit) =
-            repository.shared.processes.collect(context, job, MAX_SETTINGS_BYTES).await?;
-        let settings = match exit {
-            Exit::Code(0) => parse(&output),
-            // There are none.
-            Exit::Code(1) => Settings::default(),
-            other => return Err(ErrorCode::Corrupt(format!("git config ended with {other}"))),
-        };
+        let settings = read(repository, context).await?;
         let mut remembered = self.lock();
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
@@ -56,8 +69,24 @@ impl SettingsCache {
         Ok(settings)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Stamp, Settings>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Stamp, Read>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the settings anew: what the config file includes may have changed though it has not.
+pub(super) async fn read(
+    repository: &OpenRepository,
+    context: &RequestContext,
+) -> Result<Read, ErrorCode> {
+    let job = repository.job(GitCommand::Config, ProtocolVersion::V0)?;
+    let (output, exit) =
+        repository.shared.processes.collect(context, job, MAX_SETTINGS_BYTES).await?;
+    match exit {
+        Exit::Code(0) => Ok(parse(&output)),
+        // There are none.
+        Exit::Code(1) => Ok(Read::default()),
+        other => Err(ErrorCode::Corrupt(format!("git config ended with {other}"))),
     }
 }
 
@@ -75,23 +104,42 @@ fn stamp(repository: &OpenRepository) -> Option<Stamp> {
 }
 
 /// Parses `git config -z`: `key\nvalue\0`, or `key\0` without a value, which means true.
-fn parse(output: &[u8]) -> Settings {
-    let mut settings = Settings::default();
+fn parse(output: &[u8]) -> Read {
+    let mut settings = Read::default();
+    let Read { http, receive } = &mut settings;
+    let mut update_instead = false;
     for entry in output.split(|byte| *byte == 0) {
         let mut parts = entry.splitn(2, |byte| *byte == b'\n');
-        let slot = match parts.next().unwrap_or_default() {
-            b"http.uploadpack" => &mut settings.upload_pack,
-            b"http.receivepack" => &mut settings.receive_pack,
-            b"http.uploadarchive" => &mut settings.upload_archive,
-            b"http.getanyfile" => &mut settings.dumb_files,
-            _ => continue,
+        let key = parts.next().unwrap_or_default();
+        let value = parts.next();
+        let enabled = value.is_none_or(is_true);
+        let slot = match key {
+            b"http.uploadpack" => &mut http.upload_pack,
+            b"http.receivepack" => &mut http.receive_pack,
+            b"http.uploadarchive" => &mut http.upload_archive,
+            b"http.getanyfile" => &mut http.dumb_files,
+            _ => {
+                match key {
+                    b"core.bare" => receive.bare = enabled,
+                    b"receive.denynonfastforwards" => receive.deny_non_fast_forwards = enabled,
+                    b"receive.hiderefs" | b"transfer.hiderefs" | b"receive.procreceiverefs" => {
+                        receive.reserves_refs = true;
+                    }
+                    b"receive.denycurrentbranch" => {
+                        update_instead =
+                            value.is_some_and(|value| value.eq_ignore_ascii_case(b"updateInstead"));
+                    }
+                    b"receive.fsck.skiplist" => {
+                        receive.bound_to_place |= value.is_some_and(|path| !path.starts_with(b"/"));
+                    }
+                    key => receive.bound_to_place |= key.starts_with(b"includeif."),
+                }
+                continue;
+            }
         };
-        *slot = match parts.next() {
-            None => Setting::Enabled,
-            Some(value) if is_true(value) => Setting::Enabled,
-            Some(_) => Setting::Disabled,
-        };
+        *slot = if enabled { Setting::Enabled } else { Setting::Disabled };
     }
+    receive.bound_to_place |= update_instead;
     settings
 }
 
@@ -112,11 +160,24 @@ mod tests {
     fn the_last_value_of_a_setting_counts() {
         let settings = parse(
             b"http.receivepack\nfalse\0http.receivepack\nTrue\0http.getanyfile\n0\0http.uploadarchive\0http.proxy\nx\0",
-        );
+        )
+        .http;
         assert_eq!(settings.receive_pack, Setting::Enabled);
         assert_eq!(settings.dumb_files, Setting::Disabled);
         assert_eq!(settings.upload_archive, Setting::Enabled);
         assert_eq!(settings.upload_pack, Setting::Unset);
-        assert_eq!(parse(b""), Settings::default());
+        assert_eq!(parse(b""), Read::default());
+    }
+
+    #[test]
+    fn what_a_copy_of_the_configuration_would_not_mean_is_noticed() {
+        let bound = |output: &[u8]| parse(output).receive.bound_to_place;
+        assert!(bound(b"includeif.gitdir:/srv/.path\nmore\0"));
+        assert!(bound(b"receive.fsck.skiplist\nskip\0"));
+        assert!(bound(b"receive.denycurrentbranch\nupdateinstead\0"));
+        assert!(!bound(
+            b"receive.denycurrentbranch\nupdateInstead\0receive.denycurrentbranch\nwarn\0"
+        ));
+        assert!(!bound(b"include.path\nmore\0receive.fsck.skiplist\n/etc/skip\0"));
     }
 }

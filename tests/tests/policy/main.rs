@@ -7,4 +7,5 @@ mod create;
 mod export_ok;
 mod hooks;
 mod reflog;
+mod refused;
 mod user_header;
