@@ -65,7 +65,7 @@ impl OpenRepository {
         command: GitCommand,
     ) -> Result<Arc<dyn File>, ErrorCode> {
         let job = self.job(command, ProtocolVersion::V0)?;
-        Ok(Computed::file(self.shared.processes.run(context, job, None, None).await?))
+        Ok(Computed::file(self.shared.processes.run(context, job, None).await?))
     }
 }
 

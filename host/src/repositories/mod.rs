@@ -22,8 +22,8 @@ use gitwasi_sandbox::{Committer, GitCommand, Job};
 
 use create::ObjectFormat;
 use lookup::{Lookup, Root};
-use processes::Processes;
-use quarantine::{Push, Pushes};
+use processes::{Processes, unless_cancelled};
+use quarantine::Pushes;
 use settings::SettingsCache;
 
 /// What is served of each repository.
@@ -150,16 +150,6 @@ impl OpenRepository {
         });
         Ok(job)
     }
-
-    async fn run(
-        &self,
-        context: &RequestContext,
-        job: Job,
-        request: Body,
-        push: Push,
-    ) -> Result<Body, ErrorCode> {
-        self.shared.processes.run(context, job, Some(request), Some(push)).await
-    }
 }
 
 impl Repository for OpenRepository {
@@ -181,7 +171,7 @@ impl Repository for OpenRepository {
                     return Err(ErrorCode::Unsupported("upload-archive advertises nothing".into()));
                 }
             };
-            self.shared.processes.run(context, self.job(command, version)?, None, None).await
+            self.shared.processes.run(context, self.job(command, version)?, None).await
         })
     }
 
@@ -193,7 +183,7 @@ impl Repository for OpenRepository {
     ) -> BoxFuture<'a, Result<Body, ErrorCode>> {
         Box::pin(async move {
             let job = self.job(GitCommand::UploadPack { advertise: false }, version)?;
-            self.shared.processes.run(context, job, Some(request), None).await
+            self.shared.processes.run(context, job, Some(request)).await
         })
     }
 
@@ -212,10 +202,8 @@ impl Repository for OpenRepository {
             job.writable = true;
             job.committer = Some(committer(principal, &context.peer));
             let push = self.shared.pushes.begin(&self.directory).map_err(internal)?;
-            if self.shared.processes.runs_hooks() {
-                return self.run(context, job, request, push).await;
-            }
-            rehearsal::receive_pack(self, context, version, job, request, push).await
+            let push = rehearsal::Asked { job, version, request, push };
+            unless_cancelled(context, rehearsal::receive_pack(self, context, push)).await
         })
     }
 
@@ -226,7 +214,7 @@ impl Repository for OpenRepository {
     ) -> BoxFuture<'a, Result<Body, ErrorCode>> {
         Box::pin(async move {
             let job = self.job(GitCommand::UploadArchive, ProtocolVersion::V0)?;
-            self.shared.processes.run(context, job, Some(request), None).await
+            self.shared.processes.run(context, job, Some(request)).await
         })
     }
 

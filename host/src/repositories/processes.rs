@@ -45,7 +45,8 @@ impl Processes {
         self.policy.hooks()
     }
 
-    /// Runs git on `request`, for `push` if it is one. Returns its output once it has begun, or what went wrong before.
+    /// Runs git, on `request` if there is one. Returns its output once it has begun, or what went
+    /// wrong before.
     ///
     /// # Cancel safety
     ///
@@ -55,19 +56,26 @@ impl Processes {
         context: &RequestContext,
         job: Job,
         request: Option<Body>,
+    ) -> Result<Body, ErrorCode> {
+        unless_cancelled(context, async {
+            self.run_in(self.slot().await?, context, job, request, None).await
+        })
+        .await
+    }
+
+    /// The same in a slot, for `push` if it is one. Does not look whether the request is cancelled.
+    pub(super) async fn run_in(
+        &self,
+        slot: Slot,
+        context: &RequestContext,
+        job: Job,
+        request: Option<Body>,
         push: Option<Push>,
     ) -> Result<Body, ErrorCode> {
         let requested = request.is_some();
-        let started = async {
-            let slot = self.slot().await?;
-            let mut output = self.start(context.id, slot, job, request, None, push)?;
-            output.begin().await.map_err(|ended| failed(context.id, ended, requested))?;
-            Ok(output.boxed_unsync())
-        };
-        tokio::select! {
-            started = started => started,
-            () = context.cancelled.cancelled() => Err(ErrorCode::Aborted),
-        }
+        let mut output = self.start(context.id, slot, job, request, None, push)?;
+        output.begin().await.map_err(|ended| failed(context.id, ended, requested))?;
+        Ok(output.boxed_unsync())
     }
 
     /// Runs git without a request and returns all of its output, which may have `most` bytes, and
@@ -78,7 +86,18 @@ impl Processes {
         job: Job,
         most: usize,
     ) -> Result<(Vec<u8>, Exit), ErrorCode> {
-        let _slot = self.slot().await?;
+        let slot = self.slot().await?;
+        self.collect_in(&slot, context, job, most).await
+    }
+
+    /// The same in a slot.
+    pub(super) async fn collect_in(
+        &self,
+        _: &Slot,
+        context: &RequestContext,
+        job: Job,
+        most: usize,
+    ) -> Result<(Vec<u8>, Exit), ErrorCode> {
         let mut child = self.policy.spawn(job).map_err(internal)?;
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(drain(context.id, stderr));
@@ -128,6 +147,17 @@ impl Processes {
             Ok(Ok(slot)) => Ok(Arc::new(slot)),
             Ok(Err(_)) | Err(_) => Err(ErrorCode::Busy),
         }
+    }
+}
+
+/// Ends the work when the request is cancelled.
+pub(super) async fn unless_cancelled<T>(
+    context: &RequestContext,
+    work: impl Future<Output = Result<T, ErrorCode>>,
+) -> Result<T, ErrorCode> {
+    tokio::select! {
+        done = work => done,
+        () = context.cancelled.cancelled() => Err(ErrorCode::Aborted),
     }
 }
 
@@ -196,7 +226,7 @@ async fn pump(
                 return;
             }
             None => {
-                if let Some(spool) = spool {
+                if let (Some(spool), Some(_)) = (spool, stdin) {
                     spool.end();
                 }
                 return;

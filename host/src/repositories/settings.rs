@@ -10,6 +10,7 @@ use gitwasi_runtime::{ErrorCode, ProtocolVersion, RequestContext, Setting, Setti
 use gitwasi_sandbox::{Exit, GitCommand};
 
 use super::OpenRepository;
+use super::processes::Slot;
 
 /// How many repositories' settings are remembered. One more, and all are forgotten: reading them
 /// again costs a git process each.
@@ -60,7 +61,9 @@ impl SettingsCache {
         if let Some(settings) = self.lock().get(&stamp) {
             return Ok(*settings);
         }
-        let settings = read(repository, context).await?;
+        let job = repository.job(GitCommand::Config, ProtocolVersion::V0)?;
+        let processes = &repository.shared.processes;
+        let settings = parse(processes.collect(context, job, MAX_SETTINGS_BYTES).await?)?;
         let mut remembered = self.lock();
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
@@ -75,19 +78,14 @@ impl SettingsCache {
 }
 
 /// Reads the settings anew: what the config file includes may have changed though it has not.
-pub(super) async fn read(
+pub(super) async fn read_in(
+    slot: &Slot,
     repository: &OpenRepository,
     context: &RequestContext,
 ) -> Result<Read, ErrorCode> {
     let job = repository.job(GitCommand::Config, ProtocolVersion::V0)?;
-    let (output, exit) =
-        repository.shared.processes.collect(context, job, MAX_SETTINGS_BYTES).await?;
-    match exit {
-        Exit::Code(0) => Ok(parse(&output)),
-        // There are none.
-        Exit::Code(1) => Ok(Read::default()),
-        other => Err(ErrorCode::Corrupt(format!("git config ended with {other}"))),
-    }
+    let processes = &repository.shared.processes;
+    parse(processes.collect_in(slot, context, job, MAX_SETTINGS_BYTES).await?)
 }
 
 fn stamp(repository: &OpenRepository) -> Option<Stamp> {
@@ -103,8 +101,17 @@ fn stamp(repository: &OpenRepository) -> Option<Stamp> {
     ))
 }
 
-/// Parses `git config -z`: `key\nvalue\0`, or `key\0` without a value, which means true.
-fn parse(output: &[u8]) -> Read {
+fn parse((output, exit): (Vec<u8>, Exit)) -> Result<Read, ErrorCode> {
+    match exit {
+        Exit::Code(0) => Ok(entries(&output)),
+        // There are none.
+        Exit::Code(1) => Ok(Read::default()),
+        other => Err(ErrorCode::Corrupt(format!("git config ended with {other}"))),
+    }
+}
+
+/// Reads `git config -z`: `key\nvalue\0`, or `key\0` without a value, which means true.
+fn entries(output: &[u8]) -> Read {
     let mut settings = Read::default();
     let Read { http, receive } = &mut settings;
     let mut update_instead = false;
@@ -158,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_last_value_of_a_setting_counts() {
-        let settings = parse(
+        let settings = entries(
             b"http.receivepack\nfalse\0http.receivepack\nTrue\0http.getanyfile\n0\0http.uploadarchive\0http.proxy\nx\0",
         )
         .http;
@@ -166,12 +173,12 @@ mod tests {
         assert_eq!(settings.dumb_files, Setting::Disabled);
         assert_eq!(settings.upload_archive, Setting::Enabled);
         assert_eq!(settings.upload_pack, Setting::Unset);
-        assert_eq!(parse(b""), Read::default());
+        assert_eq!(entries(b""), Read::default());
     }
 
     #[test]
     fn what_a_copy_of_the_configuration_would_not_mean_is_noticed() {
-        let bound = |output: &[u8]| parse(output).receive.bound_to_place;
+        let bound = |output: &[u8]| entries(output).receive.bound_to_place;
         assert!(bound(b"includeif.gitdir:/srv/.path\nmore\0"));
         assert!(bound(b"receive.fsck.skiplist\nskip\0"));
         assert!(bound(b"receive.denycurrentbranch\nupdateinstead\0"));

@@ -7,7 +7,7 @@ use gitwasi_wire::side_band::{self, Band, KEEP_ALIVE, SideBand};
 
 /// Bytes of a report that are held back, about twice what a report on the longest head has. A push
 /// with a longer one is not answered by its rehearsal.
-const MAX_REPORT_BYTES: usize = 64 << 20;
+const MAX_REPORT_BYTES: usize = 16 << 20;
 
 /// Bytes of messages that are held back. What comes after them is dropped.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;

@@ -42,8 +42,9 @@ enum Found {
 }
 
 impl Candidates {
-    /// None if too few of the ref updates are of that kind.
-    pub(super) fn of(head: &Head, settings: ReceiveSettings) -> Option<Self> {
+    /// None if too few of the ref updates are of that kind, of which branches are only if the push
+    /// has `commits`.
+    pub(super) fn of(head: &Head, commits: bool, settings: ReceiveSettings) -> Option<Self> {
         let plain = settings.bare
             && !settings.reserves_refs
             && head.shallow.is_empty()
@@ -60,7 +61,7 @@ impl Candidates {
             };
             // Of two updates of one ref git takes neither, or one.
             moves
-                && is_plain(&update.name)
+                && is_plain(&update.name, commits)
                 && all.iter().filter(|other| other.name == update.name).count() == 1
         };
         let ref_updates: Vec<_> =
@@ -93,9 +94,10 @@ impl Candidates {
 }
 
 /// Whether git takes the name, and what the ref is at is all that matters.
-fn is_plain(name: &[u8]) -> bool {
+fn is_plain(name: &[u8], commits: bool) -> bool {
     let Ok(name) = std::str::from_utf8(name) else { return false };
-    let below = name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/"));
+    let branch = name.strip_prefix("refs/heads/").filter(|_| commits);
+    let below = branch.or_else(|| name.strip_prefix("refs/tags/"));
     below.is_some_and(|below| {
         refname_components(below) && below.split('/').all(|part| part.len() <= MAX_COMPONENT_BYTES)
     })
@@ -184,7 +186,7 @@ mod tests {
         );
         std::fs::write(path.join("packed-refs"), packed).unwrap();
         let repository = Dir::open_ambient_dir(path, ambient_authority()).unwrap();
-        Candidates::of(&head(updates, atomic), settings)
+        Candidates::of(&head(updates, atomic), true, settings)
             .is_some_and(|candidates| candidates.are_accepted(&repository))
     }
 
@@ -218,6 +220,13 @@ mod tests {
         ] {
             assert_eq!(foreseen(BARE, &[(old, name)], false), accepted, "{old} {name}");
         }
+    }
+
+    #[test]
+    fn branch_may_be_refused_what_is_no_commit() {
+        let foreseen = |name| Candidates::of(&head(&[(ZERO, name)], false), false, BARE).is_some();
+        assert!(!foreseen("refs/heads/new"));
+        assert!(foreseen("refs/tags/new"));
     }
 
     #[test]

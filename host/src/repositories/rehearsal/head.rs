@@ -6,40 +6,75 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use gitwasi_runtime::{Body, BodyError};
-use gitwasi_wire::receive_pack::{Head, HeadParser, Progress};
+use gitwasi_wire::receive_pack::{Head, HeadLimits, HeadParser, Progress};
 use http_body::Frame;
 use http_body_util::BodyExt;
 
-/// Reads up to the end of the head. Without one, git says itself what is wrong with the request.
-///
-/// # Limits
-///
-/// Those of [`HeadLimits`](gitwasi_wire::receive_pack::HeadLimits): what exceeds them is no head.
-pub(super) async fn read(mut request: Body) -> (Option<Box<Head>>, Body) {
-    let mut parser = HeadParser::default();
+/// Bytes of a head: of one with some 80,000 refs. A push with a longer one is not rehearsed. One
+/// head is in memory for each process at most.
+const MAX_HEAD_BYTES: usize = 8 << 20;
+
+/// Bytes up to the type of a pack's first object.
+const PACK_START: usize = 13;
+
+/// What is known of a push before git gets it.
+pub(super) struct Begun {
+    pub(super) head: Box<Head>,
+    /// The first bytes of the pack, [`PACK_START`] if there are so many.
+    start: Vec<u8>,
+}
+
+impl Begun {
+    /// Whether the pack begins with a commit, as git writes one that brings any, or has no objects.
+    /// What a branch may not be set to often comes without.
+    ///
+    /// Spec: gitformat-pack(5)
+    pub(super) fn begins_with_commit(&self) -> bool {
+        const COMMIT: u8 = 1;
+        let is_empty = self.start.get(8..12) == Some(&[0; 4]);
+        is_empty || self.start.get(12).is_some_and(|byte| (byte >> 4) & 7 == COMMIT)
+    }
+}
+
+/// Reads up to the end of the head, and the start of the pack if one follows. Without a head, git
+/// says itself what is wrong with the request.
+pub(super) async fn read(mut request: Body) -> (Option<Begun>, Body) {
+    let limits = HeadLimits { head_bytes: MAX_HEAD_BYTES, ..HeadLimits::default() };
+    let mut parser = HeadParser::new(limits);
     let mut read = VecDeque::new();
-    let mut head = None;
-    while let Some(frame) = request.frame().await {
-        let chunk = match frame.map(Frame::into_data) {
-            Ok(Ok(chunk)) => chunk,
-            Ok(Err(_)) => continue,
-            Err(error) => {
+    let mut begun: Option<Begun> = None;
+    while begun
+        .as_ref()
+        .is_none_or(|begun| begun.head.expects_pack() && begun.start.len() < PACK_START)
+    {
+        let chunk = match request.frame().await {
+            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+            Some(Err(error)) => {
                 read.push_back(Err(error));
                 break;
             }
+            None => break,
         };
-        let progress = parser.push(&chunk);
-        read.push_back(Ok(chunk));
-        match progress {
-            Ok(Progress::Incomplete) => {}
-            Ok(Progress::Complete { head: complete, .. }) => {
-                head = Some(complete);
-                break;
+        let mut pack = &chunk[..];
+        if begun.is_none() {
+            match parser.push(&chunk) {
+                Ok(Progress::Incomplete) => pack = &[],
+                Ok(Progress::Complete { head, consumed }) => {
+                    begun = Some(Begun { head, start: Vec::new() });
+                    pack = &chunk[consumed..];
+                }
+                Err(_) => {
+                    read.push_back(Ok(chunk));
+                    break;
+                }
             }
-            Err(_) => break,
         }
+        if let Some(Begun { start, .. }) = &mut begun {
+            start.extend(pack.iter().take(PACK_START - start.len()));
+        }
+        read.push_back(Ok(chunk));
     }
-    (head, Whole { read, rest: request }.boxed_unsync())
+    (begun, Whole { read, rest: request }.boxed_unsync())
 }
 
 /// A request from its first byte on.

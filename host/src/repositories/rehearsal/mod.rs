@@ -14,20 +14,32 @@
 mod answer;
 mod foresee;
 mod head;
-mod performance;
+mod runs;
 mod scratch;
 mod spool;
 
+use std::sync::Arc;
+
 use gitwasi_runtime::{Body, ErrorCode, ProtocolVersion, RequestContext};
 use gitwasi_sandbox::{GitCommand, Job};
-use gitwasi_wire::receive_pack::Head;
 
+use super::processes::Slot;
 use super::quarantine::Push;
 use super::{OpenRepository, descriptor, internal, settings};
-use performance::Performance;
+use foresee::Candidates;
+use head::Begun;
+use runs::{Run, Runs};
 pub(super) use spool::Spool;
 
-/// Answers a push, which `job` is to do, after a rehearsal if it needs one.
+/// A push as it was asked for.
+pub(super) struct Asked {
+    pub(super) job: Job,
+    pub(super) version: ProtocolVersion,
+    pub(super) request: Body,
+    pub(super) push: Push,
+}
+
+/// Answers a push, after a rehearsal if it needs one.
 ///
 /// # Cancel safety
 ///
@@ -35,67 +47,64 @@ pub(super) use spool::Spool;
 pub(super) async fn receive_pack(
     repository: &OpenRepository,
     context: &RequestContext,
-    version: ProtocolVersion,
-    job: Job,
-    request: Body,
-    push: Push,
+    asked: Asked,
 ) -> Result<Body, ErrorCode> {
-    let started = async {
-        let (head, request) = head::read(request).await;
-        let head = match head {
-            Some(head) if is_needed(repository, context, &head).await? => head,
-            _ => return repository.run(context, job, request, push).await,
-        };
-        let slot = repository.shared.processes.slot().await?;
-        let directory = repository.directory.try_clone().map_err(internal)?;
-        // Begun before there is a scratch place, which is then not one of somebody else's.
-        let mut rehearsed = repository.shared.pushes.begin(&directory).map_err(internal)?;
-        let limit = repository.shared.processes.largest_request();
-        let place = tokio::task::spawn_blocking(move || scratch::set_up(&directory, limit));
-        let place = match place.await.map_err(internal)? {
-            Ok(place) => place,
-            Err(error) => {
-                tracing::debug!(request = context.id, %error, "cannot rehearse a push");
-                rehearsed.cleaned_up();
-                drop((rehearsed, slot));
-                return repository.run(context, job, request, push).await;
-            }
-        };
-        rehearsed.works_in(place.scratch.clone());
-        let mut rehearsal =
-            repository.job(GitCommand::ReceivePack { advertise: false }, version)?;
-        rehearsal.directory = descriptor(&place.directory)?;
-        // Readable, as for the push itself.
-        rehearsal.alternates.push(descriptor(&repository.directory)?);
-        rehearsal.writable = true;
-        rehearsal.committer = job.committer.clone();
-        Performance {
-            shared: repository.shared.clone(),
-            id: context.id,
-            slot,
-            rehearsal,
-            rehearsed,
-            request,
-            place,
-            job,
-            push,
-            side_band: head.capabilities.side_band_64k,
-        }
-        .begin()
-        .await
-    };
-    tokio::select! {
-        started = started => started,
-        () = context.cancelled.cancelled() => Err(ErrorCode::Aborted),
+    let Asked { job, version, request, push } = asked;
+    let processes = &repository.shared.processes;
+    // Before the head is read: so many are in memory at once.
+    let slot = processes.slot().await?;
+    if processes.runs_hooks() {
+        return processes.run_in(slot, context, job, Some(request), Some(push)).await;
     }
+    let (begun, request) = head::read(request).await;
+    let side_band = match begun {
+        Some(begun) if is_needed(&slot, repository, context, &begun).await? => {
+            begun.head.capabilities.side_band_64k
+        }
+        _ => return processes.run_in(slot, context, job, Some(request), Some(push)).await,
+    };
+    let directory = repository.directory.try_clone().map_err(internal)?;
+    // Begun before there is a scratch place, which is then not one of somebody else's.
+    let mut rehearsed = repository.shared.pushes.begin(&directory).map_err(internal)?;
+    let limit = processes.largest_request();
+    let place = tokio::task::spawn_blocking(move || scratch::set_up(&directory, limit));
+    let place = match place.await.map_err(internal)? {
+        Ok(place) => place,
+        Err(error) => {
+            tracing::debug!(request = context.id, %error, "cannot rehearse a push");
+            rehearsed.cleaned_up();
+            drop(rehearsed);
+            return processes.run_in(slot, context, job, Some(request), Some(push)).await;
+        }
+    };
+    rehearsed.works_in(Arc::clone(&place.scratch));
+    let mut rehearsal = repository.job(GitCommand::ReceivePack { advertise: false }, version)?;
+    rehearsal.directory = descriptor(&place.directory)?;
+    // To be read, not written.
+    rehearsal.alternates.push(descriptor(&repository.directory)?);
+    rehearsal.writable = true;
+    rehearsal.committer.clone_from(&job.committer);
+    let runs = Runs {
+        shared: Arc::clone(&repository.shared),
+        id: context.id,
+        slot,
+        request,
+        side_band,
+        place,
+        rehearsal: Run { job: rehearsal, push: rehearsed },
+        push: Run { job, push },
+    };
+    runs.begin().await
 }
 
 /// Whether git may refuse the push after it has moved its objects, and can say so beforehand.
 async fn is_needed(
+    slot: &Slot,
     repository: &OpenRepository,
     context: &RequestContext,
-    head: &Head,
+    begun: &Begun,
 ) -> Result<bool, ErrorCode> {
+    let head = &begun.head;
     let reports = head.capabilities.report_status || head.capabilities.report_status_v2;
     if !reports || !head.expects_pack() {
         return Ok(false);
@@ -103,11 +112,11 @@ async fn is_needed(
     let remembered = repository.settings.receive;
     if repository.shared.serving.namespace.is_none() {
         let directory = repository.directory.try_clone().map_err(internal)?;
-        let candidates = foresee::Candidates::of(head, remembered);
+        let candidates = Candidates::of(head, begun.begins_with_commit(), remembered);
         let accepts = move || candidates.is_some_and(|these| these.are_accepted(&directory));
         if tokio::task::spawn_blocking(accepts).await.map_err(internal)? {
             return Ok(false);
         }
     }
-    Ok(!settings::read(repository, context).await?.receive.bound_to_place)
+    Ok(!settings::read_in(slot, repository, context).await?.receive.bound_to_place)
 }

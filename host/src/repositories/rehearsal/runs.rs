@@ -18,49 +18,53 @@ use super::super::quarantine::Push;
 use super::answer::Answer;
 use super::scratch::Place;
 
-/// All that the two runs need.
-pub(super) struct Performance {
+/// The rehearsal and the run that it is for.
+pub(super) struct Runs {
     pub(super) shared: Arc<Shared>,
     /// The request's, for the log.
     pub(super) id: u64,
+    /// Held for both.
     pub(super) slot: Slot,
-    pub(super) rehearsal: Job,
-    pub(super) rehearsed: Push,
     pub(super) request: Body,
-    pub(super) place: Place,
-    pub(super) job: Job,
-    pub(super) push: Push,
     pub(super) side_band: bool,
+    pub(super) place: Place,
+    pub(super) rehearsal: Run,
+    pub(super) push: Run,
 }
 
-impl Performance {
+/// What git is to do, and what is noted as long as it does.
+pub(super) struct Run {
+    pub(super) job: Job,
+    pub(super) push: Push,
+}
+
+impl Runs {
     /// Returns the response once it has begun, or what went wrong before.
     pub(super) async fn begin(self) -> Result<Body, ErrorCode> {
         let id = self.id;
-        let (chunks, response) = mpsc::channel(1);
-        let work: BoxFuture<'static, _> = Box::pin(self.perform(chunks));
-        let mut response =
-            Response { work: Some(work), chunks: response, ended: None, first: None, id };
+        let (sender, chunks) = mpsc::channel(1);
+        let work: BoxFuture<'static, _> = Box::pin(self.run(sender));
+        let mut response = Response { work: Some(work), chunks, ended: None, first: None, id };
         response.first = std::future::poll_fn(|cx| response.poll_chunk(cx)).await?;
         Ok(response.boxed_unsync())
     }
 
-    async fn perform(self, response: mpsc::Sender<Bytes>) -> Result<(), ErrorCode> {
-        let Self { shared, id, slot, rehearsal, rehearsed, request, place, job, mut push, .. } =
-            self;
+    async fn run(self, response: mpsc::Sender<Bytes>) -> Result<(), ErrorCode> {
+        let Self { shared, id, slot, request, side_band, place, rehearsal, push } = self;
         let Place { scratch, spool, kept, .. } = place;
+        let Run { job, mut push } = push;
         let processes = &shared.processes;
         let output = processes.start(
             id,
             Arc::clone(&slot),
-            rehearsal,
+            rehearsal.job,
             Some(request),
             Some(spool),
-            Some(rehearsed),
+            Some(rehearsal.push),
         )?;
-        let mut answer = Answer::new(self.side_band);
+        let mut answer = Answer::new(side_band);
         let ended = rehearse(output, &mut answer, &response).await;
-        // Nobody has a scratch place in sight who has read the response.
+        // Before the response ends: who has read it finds the repository as it is to be.
         if let Some(scratch) = Arc::into_inner(scratch) {
             scratch.remove().await;
         }
