@@ -39,6 +39,10 @@ const CONFIG_WITHOUT_HOOKS: &[(&str, &str)] = &[
     ("tar.tar.gz.command", "git archive gzip"),
 ];
 
+/// The same, when a work tree is updated: a link in it, made by whoever pushes, could lead to another
+/// repository. What is one already counts as a change that nobody has committed.
+const CONFIG_OF_WORK_TREE: &[(&str, &str)] = &[("core.symlinks", "false")];
+
 /// The same, when no hooks are to run and landlock does not hold the child either.
 const CONFIG_WITHOUT_LANDLOCK: &[(&str, &str)] = &[
     // Run for every alternate of a repository that is pushed to, so that the client need not send
@@ -107,8 +111,9 @@ pub(crate) fn for_job(job: &Job, hooks: bool, landlock: bool) -> io::Result<Vec<
         (false, true) => [CONFIG, CONFIG_WITHOUT_HOOKS].concat(),
         (false, false) => [CONFIG, CONFIG_WITHOUT_HOOKS, CONFIG_WITHOUT_LANDLOCK].concat(),
     };
+    let of_work_tree = if job.work_tree { CONFIG_OF_WORK_TREE } else { &[] };
     let mut count = 0;
-    for (key, value) in overrides {
+    for (key, value) in overrides.iter().chain(of_work_tree) {
         environment.config(&mut count, key, value.as_bytes());
     }
     environment.config(&mut count, "safe.directory", &directory);

@@ -16,6 +16,9 @@ pub struct Job {
     pub directory: OwnedFd,
     /// Whether the child may write to the directory.
     pub writable: bool,
+    /// Whether it may also write to the work tree: what the git directory lies in, if that is called
+    /// `.git`. For `receive.denyCurrentBranch = updateInstead`.
+    pub work_tree: bool,
     /// Object directories that the repository borrows from (its `objects/info/alternates`), made
     /// readable. One that is not listed here cannot be read, and git then reports missing objects.
     pub alternates: Vec<OwnedFd>,
@@ -35,6 +38,7 @@ impl Job {
             command,
             directory,
             writable: false,
+            work_tree: false,
             alternates: Vec::new(),
             protocol: None,
             namespace: None,

@@ -200,6 +200,8 @@ impl Repository for OpenRepository {
             }
             let mut job = self.job(GitCommand::ReceivePack { advertise: false }, version)?;
             job.writable = true;
+            let receive = self.settings.receive;
+            job.work_tree = receive.updates_work_tree && !receive.bare;
             job.committer = Some(committer(principal, &context.peer));
             let push = self.shared.pushes.begin(&self.directory).map_err(internal)?;
             let push = rehearsal::Asked { job, version, request, push };

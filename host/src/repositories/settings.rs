@@ -39,6 +39,8 @@ pub(crate) struct ReceiveSettings {
     pub(super) deny_non_fast_forwards: bool,
     /// Some refs are hidden, or left to a hook.
     pub(super) reserves_refs: bool,
+    /// `receive.denyCurrentBranch` is `updateInstead`: a push may change what is checked out.
+    pub(super) updates_work_tree: bool,
     /// The settings mean something else in a copy of the config file, or do something outside of the
     /// git directory: an include that depends on the directory, a path relative to it,
     /// `receive.denyCurrentBranch = updateInstead`.
@@ -114,7 +116,6 @@ fn parse((output, exit): (Vec<u8>, Exit)) -> Result<Read, ErrorCode> {
 fn entries(output: &[u8]) -> Read {
     let mut settings = Read::default();
     let Read { http, receive } = &mut settings;
-    let mut update_instead = false;
     for entry in output.split(|byte| *byte == 0) {
         let mut parts = entry.splitn(2, |byte| *byte == b'\n');
         let key = parts.next().unwrap_or_default();
@@ -133,7 +134,7 @@ fn entries(output: &[u8]) -> Read {
                         receive.reserves_refs = true;
                     }
                     b"receive.denycurrentbranch" => {
-                        update_instead =
+                        receive.updates_work_tree =
                             value.is_some_and(|value| value.eq_ignore_ascii_case(b"updateInstead"));
                     }
                     b"receive.fsck.skiplist" => {
@@ -146,7 +147,7 @@ fn entries(output: &[u8]) -> Read {
         };
         *slot = if enabled { Setting::Enabled } else { Setting::Disabled };
     }
-    receive.bound_to_place |= update_instead;
+    receive.bound_to_place |= receive.updates_work_tree;
     settings
 }
 

@@ -9,3 +9,4 @@ mod hooks;
 mod reflog;
 mod refused;
 mod user_header;
+mod work_tree;

@@ -88,6 +88,7 @@ impl Platform {
             environment: environment.iter().map(AsRef::as_ref).collect(),
             directory: &directory,
             writable: false,
+            work_tree: false,
             alternates: &[],
             stdin: None,
             stdout: write.try_clone()?.into(),
@@ -112,7 +113,8 @@ impl Platform {
     }
 
     fn start(&self, launch: Launch<'_>) -> Result<Started, SpawnError> {
-        let Launch { arguments, environment, directory, writable, alternates, .. } = launch;
+        let Launch { arguments, environment, directory, writable, work_tree, alternates, .. } =
+            launch;
         let mut argv = vec![c"git".to_owned()];
         for argument in arguments {
             argv.push(
@@ -123,7 +125,7 @@ impl Platform {
             );
         }
         let ruleset = match &self.rules {
-            Ok(rules) => Some(rules.ruleset(directory, writable, alternates)?),
+            Ok(rules) => Some(rules.ruleset(directory, (writable, work_tree), alternates)?),
             Err(_) => None,
         };
         let stdin = launch.stdin.as_ref().unwrap_or(&self.null);

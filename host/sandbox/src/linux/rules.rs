@@ -109,11 +109,11 @@ impl Rules {
         self.abi
     }
 
-    /// Makes the ruleset of one child.
+    /// Makes the ruleset of one child, which may write to the git directory and to its work tree.
     pub(super) fn ruleset(
         &self,
         directory: &OwnedFd,
-        writable: bool,
+        writable: (bool, bool),
         alternates: &[OwnedFd],
     ) -> Result<OwnedFd, SpawnError> {
         self.rules_for(directory, writable, alternates)
@@ -124,7 +124,7 @@ impl Rules {
     fn rules_for(
         &self,
         directory: &OwnedFd,
-        writable: bool,
+        (writable, work_tree): (bool, bool),
         alternates: &[OwnedFd],
     ) -> Result<Option<OwnedFd>, landlock::RulesetError> {
         let mut ruleset = self.empty_ruleset()?;
@@ -133,6 +133,12 @@ impl Rules {
         }
         let access = if writable { write() } else { AccessFs::ReadFile | AccessFs::ReadDir };
         ruleset = ruleset.add_rule(PathBeneath::new(directory, access))?;
+        if writable
+            && work_tree
+            && let Some(work_tree) = work_tree_of(directory)
+        {
+            ruleset = ruleset.add_rule(PathBeneath::new(work_tree, write()))?;
+        }
         for alternate in alternates {
             let read = AccessFs::ReadFile | AccessFs::ReadDir;
             ruleset = ruleset.add_rule(PathBeneath::new(alternate, read))?;
@@ -197,6 +203,14 @@ fn write() -> BitFlags<AccessFs> {
         | AccessFs::MakeReg
         | AccessFs::MakeDir
         | AccessFs::Refer
+}
+
+/// What is checked out of a git directory, if that is called `.git`.
+fn work_tree_of(directory: &OwnedFd) -> Option<OwnedFd> {
+    let path = super::directory_path(directory).ok()?;
+    path.ends_with(b"/.git").then_some(())?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(directory, "..", flags, Mode::empty()).ok()
 }
 
 /// The repository's hooks, unless they are a symbolic link: that could lead to any directory, and
