@@ -164,6 +164,7 @@ async fn what_a_hook_leaves_running_ends_with_its_git() {
 async fn many_children_at_once_come_to_their_own_ends() {
     let fixture = Fixture::new();
     let repository = fixture.repository("app");
+    git(&repository, &["config", "--unset", "core.bare"]);
     let policy = std::sync::Arc::new(policy(false));
     let one = |index: usize| {
         let (policy, repository) = (policy.clone(), repository.clone());

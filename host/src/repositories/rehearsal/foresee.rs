@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, File};
 use gitwasi_sandbox::refname_components;
 use gitwasi_wire::Oid;
 use gitwasi_wire::receive_pack::{Head, RefUpdate, RefUpdateKind};
@@ -105,9 +105,9 @@ fn is_plain(name: &[u8], commits: bool) -> bool {
 
 fn found(repository: &Dir, name: &[u8]) -> Found {
     let Ok(name) = std::str::from_utf8(name) else { return Found::Unclear };
-    let opened = match repository.open(name) {
-        Ok(opened) => opened,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::NoFile,
+    let opened = match file(repository, name) {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return Found::NoFile,
         Err(_) => return Found::Unclear,
     };
     let mut content = Vec::new();
@@ -118,12 +118,7 @@ fn found(repository: &Dir, name: &[u8]) -> Found {
 
 /// How many of `ref_updates`, none of which has a file, find what they expect in `packed-refs`.
 fn are_packed(repository: &Dir, mut ref_updates: Vec<(RefUpdate, bool)>) -> io::Result<usize> {
-    let packed = match repository.open("packed-refs") {
-        Ok(packed) => Some(packed),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    let mut packed = packed.map(BufReader::new);
+    let mut packed = file(repository, "packed-refs")?.map(BufReader::new);
     // A ref that is to be made is as it should be until one is found that is in its way.
     for (update, accepted) in &mut ref_updates {
         *accepted = update.kind() == RefUpdateKind::Create;
@@ -146,6 +141,16 @@ fn are_packed(repository: &Dir, mut ref_updates: Vec<(RefUpdate, bool)>) -> io::
         }
     }
     Ok(ref_updates.iter().filter(|(_, accepted)| *accepted).count())
+}
+
+/// Opens a file, if one is there. Whoever opens a fifo waits, so nothing else is opened.
+fn file(repository: &Dir, name: &str) -> io::Result<Option<File>> {
+    match repository.symlink_metadata(name) {
+        Ok(metadata) if metadata.is_file() => repository.open(name).map(Some),
+        Ok(_) => Err(io::ErrorKind::Unsupported.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_below(name: &[u8], directory: &[u8]) -> bool {

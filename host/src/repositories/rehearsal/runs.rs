@@ -145,7 +145,12 @@ impl http_body::Body for Response {
         Poll::Ready(match ready!(self.poll_chunk(cx)) {
             Ok(chunk) => chunk.map(|chunk| Ok(Frame::data(chunk))),
             Err(error) => {
-                tracing::debug!(request = self.id, ?error, "a push ended without its end");
+                match error {
+                    ErrorCode::Internal(error) => {
+                        tracing::error!(request = self.id, error, "a push broke off");
+                    }
+                    error => tracing::debug!(request = self.id, ?error, "a push broke off"),
+                }
                 Some(Err(BodyError::Incomplete))
             }
         })

@@ -178,14 +178,15 @@ impl Copy {
         if metadata.is_symlink() {
             return self.symbolic_link(from, to, path);
         }
-        let Some(opened) = there(from.open(path))? else { return Ok(()) };
-        let metadata = opened.metadata()?;
+        // Whoever opens a fifo waits.
         if !metadata.is_file() {
             return Err(io::ErrorKind::Unsupported.into());
         }
+        let Some(opened) = there(from.open(path))? else { return Ok(()) };
+        let metadata = opened.metadata()?;
         self.count(metadata.len())?;
         let mut copied = to.create(path)?;
-        // It may have grown.
+        // No more than was counted, if it grows.
         io::copy(&mut opened.take(metadata.len()), &mut copied)?;
         Ok(())
     }
