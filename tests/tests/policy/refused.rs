@@ -504,21 +504,6 @@ fn pushes_at_once_are_all_taken() {
     repository.fsck();
 }
 
-#[test]
-fn working_tree_is_updated_where_that_is_asked_for() {
-    let world = world();
-    let bare = world.small("bare.git");
-    let tree = world.root().join("tree");
-    let [from, to] = [bare.path(), &tree].map(|path| path.to_str().unwrap());
-    world.git().run(["clone", "--quiet", from, to]);
-    let repository = Repository::at(world.git(), &tree.join(".git"));
-    repository.set("receive.denyCurrentBranch", "updateInstead");
-    let source = source(&world, &repository);
-    let outcome = source.git().attempt(["push", &serve(&world).url("tree"), "main"]);
-    // The sandbox has the git directory alone: it is git that says so.
-    assert_eq!(outcome.success(), tree.join("new").exists(), "{outcome:?}");
-}
-
 /// A push of a large pack that git would refuse, and the server.
 fn large() -> (World, Repository, Server, Vec<u8>) {
     let world = world();
