@@ -1,7 +1,7 @@
 //! Interrupts guests that compute, so that their threads get to look at other requests.
 //!
-//! A thread of its own advances the engine's epoch: it is on time when all others are busy, and a
-//! server with nothing to do does not wake up for it.
+//! A thread of its own advances the engine's epoch: it is on time when all others are busy, and
+//! nearly sleeps when there is nothing to do.
 
 use std::io;
 use std::sync::Arc;
@@ -19,8 +19,9 @@ const EPOCH: Duration = Duration::from_millis(10);
 /// short requests.
 const LINGER: u32 = 100;
 
-/// How long it sleeps at most: a guest may go on after its request has ended, with nobody waiting.
-const SLEEP: Duration = Duration::from_secs(1);
+/// How long it sleeps at most: a guest may go on after its request has ended, on a thread that other
+/// fronts use, too.
+const SLEEP: Duration = Duration::from_millis(100);
 
 const AWAKE: u8 = 0;
 const ASLEEP: u8 = 1;

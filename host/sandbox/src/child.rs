@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use tokio::net::unix::pipe::{Receiver, Sender};
 
 use crate::git::Git;
-use crate::job::Job;
+use crate::job::{Job, WorkTree};
 use crate::platform::{Platform, Process};
 use crate::policy::SpawnError;
 
@@ -53,7 +53,7 @@ impl Child {
             environment,
             directory: &job.directory,
             writable: job.writable,
-            work_tree: job.work_tree,
+            work_tree: job.work_tree == WorkTree::Writable,
             alternates: &job.alternates,
             stdin,
             stdout: stdout_write,

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use crate::git::Git;
-use crate::job::{Committer, Job, ProtocolVersion};
+use crate::job::{Committer, Job, ProtocolVersion, WorkTree};
 use crate::platform;
 
 /// Settings that hold whatever the repository's own configuration says. Each turns off one way to
@@ -39,9 +39,12 @@ const CONFIG_WITHOUT_HOOKS: &[(&str, &str)] = &[
     ("tar.tar.gz.command", "git archive gzip"),
 ];
 
-/// The same, when a work tree is updated: a link in it, made by whoever pushes, could lead to another
-/// repository. What is one already counts as a change that nobody has committed.
-const CONFIG_OF_WORK_TREE: &[(&str, &str)] = &[("core.symlinks", "false")];
+/// The same, when a work tree is updated: landlock lets git make no symbolic link. What is one already
+/// counts as a change that nobody has committed.
+const CONFIG_OF_WRITABLE: &[(&str, &str)] = &[("core.symlinks", "false")];
+
+/// The same, when a work tree is to be kept as it is.
+const CONFIG_OF_KEPT: &[(&str, &str)] = &[("receive.denyCurrentBranch", "refuse")];
 
 /// The same, when no hooks are to run and landlock does not hold the child either.
 const CONFIG_WITHOUT_LANDLOCK: &[(&str, &str)] = &[
@@ -111,7 +114,11 @@ pub(crate) fn for_job(job: &Job, hooks: bool, landlock: bool) -> io::Result<Vec<
         (false, true) => [CONFIG, CONFIG_WITHOUT_HOOKS].concat(),
         (false, false) => [CONFIG, CONFIG_WITHOUT_HOOKS, CONFIG_WITHOUT_LANDLOCK].concat(),
     };
-    let of_work_tree = if job.work_tree { CONFIG_OF_WORK_TREE } else { &[] };
+    let of_work_tree = match job.work_tree {
+        WorkTree::Unasked => &[],
+        WorkTree::Writable => CONFIG_OF_WRITABLE,
+        WorkTree::Kept => CONFIG_OF_KEPT,
+    };
     let mut count = 0;
     for (key, value) in overrides.iter().chain(of_work_tree) {
         environment.config(&mut count, key, value.as_bytes());

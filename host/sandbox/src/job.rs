@@ -16,9 +16,8 @@ pub struct Job {
     pub directory: OwnedFd,
     /// Whether the child may write to the directory.
     pub writable: bool,
-    /// Whether it may also write to the work tree: what the git directory lies in, if that is called
-    /// `.git`. For `receive.denyCurrentBranch = updateInstead`.
-    pub work_tree: bool,
+    /// Whether a push may change what is checked out.
+    pub work_tree: WorkTree,
     /// Object directories that the repository borrows from (its `objects/info/alternates`), made
     /// readable. One that is not listed here cannot be read, and git then reports missing objects.
     pub alternates: Vec<OwnedFd>,
@@ -38,13 +37,26 @@ impl Job {
             command,
             directory,
             writable: false,
-            work_tree: false,
+            work_tree: WorkTree::Unasked,
             alternates: Vec::new(),
             protocol: None,
             namespace: None,
             committer: None,
         }
     }
+}
+
+/// Whether a push may change what is checked out (`receive.denyCurrentBranch = updateInstead`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorkTree {
+    /// The repository's configuration does not ask for it.
+    #[default]
+    Unasked,
+    /// It may: git can write to the directory that holds the git directory, if that is called
+    /// `.git`.
+    Writable,
+    /// It may not, whatever the configuration says: git refuses such a push.
+    Kept,
 }
 
 /// A version of git's wire protocol.

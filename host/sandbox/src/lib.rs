@@ -49,7 +49,7 @@ mod platform;
 pub use child::{Child, Exit};
 pub use command::{GitCommand, refname_components};
 pub use git::{Git, GitError, Version};
-pub use job::{Committer, Job, ProtocolVersion};
+pub use job::{Committer, Job, ProtocolVersion, WorkTree};
 pub use limits::ProcessLimits;
 pub use policy::{Mode, Policy, PolicyError, SpawnError};
 pub use report::{Finding, Report};

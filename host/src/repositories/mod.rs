@@ -18,13 +18,13 @@ use gitwasi_runtime::{
     Access, Body, BoxFuture, DumbFile, ErrorCode, File, Principal, ProtocolVersion, Repositories,
     Repository, RequestContext, Service, Settings,
 };
-use gitwasi_sandbox::{Committer, GitCommand, Job};
+use gitwasi_sandbox::{Committer, GitCommand, Job, WorkTree};
 
 use create::ObjectFormat;
 use lookup::{Lookup, Root};
 use processes::{Processes, unless_cancelled};
 use quarantine::Pushes;
-use settings::SettingsCache;
+use settings::{ReceiveSettings, SettingsCache};
 
 /// What is served of each repository.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +70,19 @@ impl GitProcess {
     }
 }
 
+impl GitProcess {
+    /// Whether pushes may change what is checked out: only where nothing else is served. Whoever may
+    /// push could otherwise have a repository checked out below the root, which borrows from others.
+    fn work_tree(&self, settings: settings::Read) -> WorkTree {
+        let alone = self.root.as_ref().is_some_and(|root| root.single_repository().is_some());
+        match settings.receive {
+            ReceiveSettings { updates_work_tree: false, .. } => WorkTree::Unasked,
+            ReceiveSettings { bare: false, .. } if alone => WorkTree::Writable,
+            _ => WorkTree::Kept,
+        }
+    }
+}
+
 impl Repositories for GitProcess {
     fn open<'a>(
         &'a self,
@@ -97,9 +110,11 @@ impl Repositories for GitProcess {
                 alternates,
                 access,
                 settings: settings::Read::default(),
+                work_tree: WorkTree::Unasked,
                 shared: Arc::clone(&self.shared),
             };
             repository.settings = self.shared.settings.read(&repository, context).await?;
+            repository.work_tree = self.work_tree(repository.settings);
             Ok(Arc::new(repository) as Arc<dyn Repository>)
         })
     }
@@ -135,6 +150,7 @@ struct OpenRepository {
     alternates: Vec<Dir>,
     access: Access,
     settings: settings::Read,
+    work_tree: WorkTree,
     shared: Arc<Shared>,
 }
 
@@ -200,8 +216,7 @@ impl Repository for OpenRepository {
             }
             let mut job = self.job(GitCommand::ReceivePack { advertise: false }, version)?;
             job.writable = true;
-            let receive = self.settings.receive;
-            job.work_tree = receive.updates_work_tree && !receive.bare;
+            job.work_tree = self.work_tree;
             job.committer = Some(committer(principal, &context.peer));
             let push = self.shared.pushes.begin(&self.directory).map_err(internal)?;
             let push = rehearsal::Asked { job, version, request, push };

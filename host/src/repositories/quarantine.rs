@@ -102,8 +102,8 @@ impl Scratch {
 
     /// Removes the directory, and waits until it is gone.
     pub(crate) async fn remove(mut self) {
-        self.removed = true;
         let Ok(objects) = self.objects.try_clone() else { return };
+        self.removed = true;
         let name = std::mem::take(&mut self.name);
         let _ = tokio::task::spawn_blocking(move || sweep(&objects, &[name])).await;
     }

@@ -41,9 +41,8 @@ pub(crate) struct ReceiveSettings {
     pub(super) reserves_refs: bool,
     /// `receive.denyCurrentBranch` is `updateInstead`: a push may change what is checked out.
     pub(super) updates_work_tree: bool,
-    /// The settings mean something else in a copy of the config file, or do something outside of the
-    /// git directory: an include that depends on the directory, a path relative to it,
-    /// `receive.denyCurrentBranch = updateInstead`.
+    /// The settings mean something else in a copy of the config file: an include that depends on the
+    /// directory, a path relative to it.
     pub(super) bound_to_place: bool,
 }
 
@@ -147,7 +146,6 @@ fn entries(output: &[u8]) -> Read {
         };
         *slot = if enabled { Setting::Enabled } else { Setting::Disabled };
     }
-    receive.bound_to_place |= receive.updates_work_tree;
     settings
 }
 
@@ -178,14 +176,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_checked_out_is_updated_instead_if_that_is_the_last_word() {
+        let updates = |output: &[u8]| entries(output).receive.updates_work_tree;
+        assert!(updates(b"receive.denycurrentbranch\nupdateinstead\0"));
+        assert!(!updates(
+            b"receive.denycurrentbranch\nupdateInstead\0receive.denycurrentbranch\nwarn\0"
+        ));
+    }
+
+    #[test]
     fn what_a_copy_of_the_configuration_would_not_mean_is_noticed() {
         let bound = |output: &[u8]| entries(output).receive.bound_to_place;
         assert!(bound(b"includeif.gitdir:/srv/.path\nmore\0"));
         assert!(bound(b"receive.fsck.skiplist\nskip\0"));
-        assert!(bound(b"receive.denycurrentbranch\nupdateinstead\0"));
-        assert!(!bound(
-            b"receive.denycurrentbranch\nupdateInstead\0receive.denycurrentbranch\nwarn\0"
-        ));
         assert!(!bound(b"include.path\nmore\0receive.fsck.skiplist\n/etc/skip\0"));
     }
 }

@@ -53,6 +53,12 @@ impl Candidates {
             return None;
         }
         let all = &head.ref_updates;
+        // What one of them does may be in the way of another.
+        let is_apart =
+            |update: &RefUpdate| !all.iter().any(|other| is_below(&other.name, &update.name));
+        if !all.iter().take(MAX_CANDIDATES).all(is_apart) {
+            return None;
+        }
         let is_candidate = |update: &&RefUpdate| {
             let moves = match update.kind() {
                 RefUpdateKind::Create => true,
@@ -82,7 +88,8 @@ impl Candidates {
             match found(repository, &update.name) {
                 Found::At(oid) => accepted += usize::from(oid == update.old_oid),
                 Found::NoFile => without_file.push((update, false)),
-                Found::Unclear => {}
+                // A symbolic ref may lead to another one that is pushed to.
+                Found::Unclear => return false,
             }
         }
         if accepted >= self.needed {
@@ -105,6 +112,9 @@ fn is_plain(name: &[u8], commits: bool) -> bool {
 
 fn found(repository: &Dir, name: &[u8]) -> Found {
     let Ok(name) = std::str::from_utf8(name) else { return Found::Unclear };
+    if repository.exists(format!("{name}.lock")) {
+        return Found::Unclear;
+    }
     let opened = match file(repository, name) {
         Ok(Some(opened)) => opened,
         Ok(None) => return Found::NoFile,

@@ -10,9 +10,9 @@ use gitwasi_wire::receive_pack::{Head, HeadLimits, HeadParser, Progress};
 use http_body::Frame;
 use http_body_util::BodyExt;
 
-/// Bytes of a head: of one with some 80,000 refs. A push with a longer one is not rehearsed. One
+/// Bytes of a head: of one with some 10,000 refs. A push with a longer one is not rehearsed. One
 /// head is in memory for each process at most.
-const MAX_HEAD_BYTES: usize = 8 << 20;
+const MAX_HEAD_BYTES: usize = 1 << 20;
 
 /// Bytes up to the type of a pack's first object.
 const PACK_START: usize = 13;

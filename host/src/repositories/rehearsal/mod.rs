@@ -21,7 +21,7 @@ mod spool;
 use std::sync::Arc;
 
 use gitwasi_runtime::{Body, ErrorCode, ProtocolVersion, RequestContext};
-use gitwasi_sandbox::{GitCommand, Job};
+use gitwasi_sandbox::{GitCommand, Job, WorkTree};
 
 use super::processes::Slot;
 use super::quarantine::Push;
@@ -58,7 +58,7 @@ pub(super) async fn receive_pack(
     }
     let (begun, request) = head::read(request).await;
     let side_band = match begun {
-        Some(begun) if is_needed(&slot, repository, context, &begun).await? => {
+        Some(begun) if is_needed(&slot, repository, context, &job, &begun).await? => {
             begun.head.capabilities.side_band_64k
         }
         _ => return processes.run_in(slot, context, job, Some(request), Some(push)).await,
@@ -67,12 +67,19 @@ pub(super) async fn receive_pack(
     // Begun before there is a scratch place, which is then not one of somebody else's.
     let mut rehearsed = repository.shared.pushes.begin(&directory).map_err(internal)?;
     let limit = processes.largest_request();
-    let place = tokio::task::spawn_blocking(move || scratch::set_up(&directory, limit));
-    let place = match place.await.map_err(internal)? {
+    // The slot, too, goes with it: if the client leaves, the copying goes on.
+    let set_up = tokio::task::spawn_blocking(move || {
+        let place = scratch::set_up(&directory, limit);
+        if place.is_err() {
+            rehearsed.cleaned_up();
+        }
+        (place, rehearsed, slot)
+    });
+    let (place, mut rehearsed, slot) = set_up.await.map_err(internal)?;
+    let place = match place {
         Ok(place) => place,
         Err(error) => {
             tracing::debug!(request = context.id, %error, "cannot rehearse a push");
-            rehearsed.cleaned_up();
             drop(rehearsed);
             return processes.run_in(slot, context, job, Some(request), Some(push)).await;
         }
@@ -83,6 +90,7 @@ pub(super) async fn receive_pack(
     // To be read, not written.
     rehearsal.alternates.push(descriptor(&repository.directory)?);
     rehearsal.writable = true;
+    rehearsal.work_tree = job.work_tree;
     rehearsal.committer.clone_from(&job.committer);
     let runs = Runs {
         shared: Arc::clone(&repository.shared),
@@ -102,6 +110,7 @@ async fn is_needed(
     slot: &Slot,
     repository: &OpenRepository,
     context: &RequestContext,
+    job: &Job,
     begun: &Begun,
 ) -> Result<bool, ErrorCode> {
     let head = &begun.head;
@@ -118,5 +127,8 @@ async fn is_needed(
             return Ok(false);
         }
     }
-    Ok(!settings::read_in(slot, repository, context).await?.receive.bound_to_place)
+    let now = settings::read_in(slot, repository, context).await?.receive;
+    // What is checked out is not copied.
+    let updates = now.updates_work_tree && job.work_tree != WorkTree::Kept;
+    Ok(!now.bound_to_place && !updates)
 }

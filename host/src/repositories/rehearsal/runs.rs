@@ -3,13 +3,16 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gitwasi_runtime::{Body, BodyError, BoxFuture, ErrorCode};
 use gitwasi_sandbox::{Exit, Job};
+use gitwasi_wire::side_band::KEEP_ALIVE;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::super::Shared;
 use super::super::output::{Ended, Output};
@@ -17,6 +20,9 @@ use super::super::processes::{Slot, failed};
 use super::super::quarantine::Push;
 use super::answer::Answer;
 use super::scratch::Place;
+
+/// How often the client is told that git still reads. Once git has said something, it does so itself.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// The rehearsal and the run that it is for.
 pub(super) struct Runs {
@@ -83,10 +89,20 @@ impl Runs {
         }
         let request = Some(kept.body()?);
         let mut output = processes.start(id, slot, job, request, None, Some(push))?;
-        while let Some(chunk) = output.chunk().await.map_err(|ended| failed(id, ended, true))? {
+        let mut silent = side_band;
+        loop {
+            let Ok(chunk) = timeout(KEEP_ALIVE_EVERY, output.chunk()).await else {
+                if silent {
+                    let _ = response.send(Bytes::from_static(KEEP_ALIVE)).await;
+                }
+                continue;
+            };
+            let Some(chunk) = chunk.map_err(|ended| failed(id, ended, true))? else {
+                return Ok(());
+            };
+            silent = false;
             let _ = response.send(chunk).await;
         }
-        Ok(())
     }
 }
 

@@ -60,6 +60,9 @@ const CONFIG: &[u8] = b"
 \tupdateServerInfo = false
 ";
 
+/// The same behind `config.worktree`.
+const CONFIG_OF_WORKTREE: &[u8] = b"\n[include]\n\tpath = ../../config.worktree\n";
+
 /// A place for a rehearsal.
 pub(super) struct Place {
     pub(super) scratch: Arc<Scratch>,
@@ -90,14 +93,21 @@ pub(super) fn set_up(repository: &Dir, limit: u64) -> io::Result<Place> {
         for entry in worktrees.entries()? {
             let name = Path::new("worktrees").join(entry?.file_name());
             let Some(worktree) = there(repository.open_dir(&name))? else { continue };
+            copy.count(0)?;
             directory.create_dir_all(&name)?;
             let to = directory.open_dir(&name)?;
             copy.git_directory(&worktree, &to)?;
             copy.file(&worktree, &to, Path::new("commondir"))?;
         }
     }
-    let mut config = directory.open_with("config", OpenOptions::new().append(true).create(true))?;
-    config.write_all(CONFIG)?;
+    let append = |name: &str, text: &[u8]| -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        directory.open_with(name, options.append(true).create(true))?.write_all(text)
+    };
+    append("config", CONFIG)?;
+    if directory.exists("config.worktree") {
+        append("config.worktree", CONFIG_OF_WORKTREE)?;
+    }
     let (spool, kept) = spool(&directory, limit)?;
     Ok(Place { scratch, directory, spool, kept })
 }
