@@ -43,6 +43,9 @@ pub enum GitCommand {
     /// `<key>\n<value>\0`, or `<key>\0` when there is no value; keys in lower case. Exits with 1
     /// when there are none.
     Config,
+    /// All of the repository's configuration, printed in the same way, with what it includes where it
+    /// is included.
+    WholeConfig,
 }
 
 impl GitCommand {
@@ -53,14 +56,19 @@ impl GitCommand {
                 !advertise
             }
             GitCommand::UploadArchive => true,
-            GitCommand::ForEachRef | GitCommand::Head | GitCommand::Config => false,
+            _ => false,
         }
     }
 
     /// Whether `GIT_DIR` has to be set: the services enter the repository that is named to them, the
     /// others would have to search for it.
     pub(crate) fn needs_git_dir(&self) -> bool {
-        matches!(self, GitCommand::ForEachRef | GitCommand::Head | GitCommand::Config)
+        !matches!(
+            self,
+            GitCommand::UploadPack { .. }
+                | GitCommand::ReceivePack { .. }
+                | GitCommand::UploadArchive
+        )
     }
 
     /// The arguments after `git`. The namespace has been validated.
@@ -82,13 +90,14 @@ impl GitCommand {
             GitCommand::ForEachRef => return for_each_ref(namespace),
             GitCommand::Head => return head(git, namespace),
             GitCommand::Config => &["config", "-z", "--get-regexp", SETTINGS],
+            GitCommand::WholeConfig => &["config", "-z", "--list"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 }
 
 /// The keys of [`GitCommand::Config`].
-const SETTINGS: &str = "^(http\\.|receive\\.|transfer\\.hiderefs$|core\\.bare$|includeif\\.)";
+const SETTINGS: &str = "^(http\\.|receive\\.|transfer\\.hiderefs$|core\\.bare$)";
 
 fn for_each_ref(namespace: Option<&str>) -> Vec<String> {
     let refname = match namespace {
@@ -99,7 +108,7 @@ fn for_each_ref(namespace: Option<&str>) -> Vec<String> {
         "%(objectname)%09%({refname})%(if)%(*objectname)%(then)%0a%(*objectname)%09%({refname})^{{}}%(end)"
     );
     let mut arguments = vec!["for-each-ref".to_owned(), format!("--format={format}")];
-    arguments.extend(namespace.map(|namespace| format!("{}refs/", prefix(namespace))));
+    arguments.extend(namespace.map(|namespace| format!("{}refs/", namespace_prefix(namespace))));
     arguments
 }
 
@@ -118,18 +127,20 @@ fn head(git: &Git, namespace: Option<&str>) -> Vec<String> {
     };
     arguments
         .push(format!("--format=%(if)%(symref)%(then)ref: %({target})%(else)%(objectname)%(end)"));
-    arguments.push(format!("{}HEAD", namespace.map(prefix).unwrap_or_default()));
+    arguments.push(format!("{}HEAD", namespace.map(namespace_prefix).unwrap_or_default()));
     arguments
 }
 
-/// Where the refs of a namespace are kept, with a slash at the end.
+/// Returns where the refs of a namespace are kept, with a slash at the end.
+///
 /// Spec: gitnamespaces(7).
-fn prefix(namespace: &str) -> String {
+#[must_use]
+pub fn namespace_prefix(namespace: &str) -> String {
     namespace.split('/').map(|component| format!("refs/namespaces/{component}/")).collect()
 }
 
 fn prefix_components(namespace: &str) -> usize {
-    prefix(namespace).matches('/').count()
+    namespace_prefix(namespace).matches('/').count()
 }
 
 /// Whether `name` is `component ("/" component)*`, each fit to stand in a refname. Stricter than
@@ -176,7 +187,7 @@ mod tests {
 
     #[test]
     fn nested_namespaces_are_expanded_as_git_does() {
-        assert_eq!(prefix("a/b"), "refs/namespaces/a/refs/namespaces/b/");
+        assert_eq!(namespace_prefix("a/b"), "refs/namespaces/a/refs/namespaces/b/");
         assert_eq!(prefix_components("a"), 3);
         assert_eq!(prefix_components("a/b"), 6);
     }

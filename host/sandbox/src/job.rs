@@ -28,10 +28,12 @@ pub struct Job {
     pub namespace: Option<String>,
     /// Who the reflog shall name; `None` is `anonymous`, as with git-http-backend.
     pub committer: Option<Committer>,
+    /// Whether the repository's hooks run, if the [`Policy`](crate::Policy) lets any.
+    pub hooks: bool,
 }
 
 impl Job {
-    /// Makes a job that reads, with nothing optional set.
+    /// Makes a job that reads, with nothing optional set. Hooks are the policy's to decide.
     pub fn new(command: GitCommand, directory: OwnedFd) -> Job {
         Job {
             command,
@@ -42,6 +44,7 @@ impl Job {
             protocol: None,
             namespace: None,
             committer: None,
+            hooks: true,
         }
     }
 }

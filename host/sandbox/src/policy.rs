@@ -95,7 +95,8 @@ impl Policy {
         }
 
         let arguments = job.command.arguments(&self.git, job.namespace.as_deref());
-        let environment = environment::for_job(&job, self.hooks, self.platform.has_landlock())
+        let hooks = self.hooks && job.hooks;
+        let environment = environment::for_job(&job, hooks, self.platform.has_landlock())
             .map_err(SpawnError::Directory)?;
         let environment = self.environment.iter().chain(&environment).map(AsRef::as_ref).collect();
         Child::start(&self.platform, &self.git, job, arguments, environment)

@@ -39,11 +39,10 @@ pub(crate) struct ReceiveSettings {
     pub(super) deny_non_fast_forwards: bool,
     /// Some refs are hidden, or left to a hook.
     pub(super) reserves_refs: bool,
+    /// `receive.procReceiveRefs`: some refs are left to a hook.
+    pub(super) hook_moves_refs: bool,
     /// `receive.denyCurrentBranch` is `updateInstead`: a push may change what is checked out.
     pub(super) updates_work_tree: bool,
-    /// The settings mean something else in a copy of the config file: an include that depends on the
-    /// directory, a path relative to it.
-    pub(super) bound_to_place: bool,
 }
 
 /// Device, inode, length, and both times of a config file, in nanoseconds.
@@ -64,7 +63,8 @@ impl SettingsCache {
         }
         let job = repository.job(GitCommand::Config, ProtocolVersion::V0)?;
         let processes = &repository.shared.processes;
-        let settings = parse(processes.collect(context, job, MAX_SETTINGS_BYTES).await?)?;
+        let (output, exit) = processes.collect(context, job, MAX_SETTINGS_BYTES).await?;
+        let settings = parse(&output, exit)?;
         let mut remembered = self.lock();
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();
@@ -78,15 +78,30 @@ impl SettingsCache {
     }
 }
 
-/// Reads the settings anew: what the config file includes may have changed though it has not.
-pub(super) async fn read_in(
+/// All of a repository's configuration as it is now.
+pub(super) struct Whole {
+    pub(super) read: Read,
+    /// As [`GitCommand::WholeConfig`] prints it.
+    pub(super) entries: Vec<u8>,
+}
+
+/// Reads everything anew: what the config file includes may have changed though it has not. None if
+/// it is more than 1 MiB.
+pub(super) async fn read_whole(
     slot: &Slot,
     repository: &OpenRepository,
     context: &RequestContext,
-) -> Result<Read, ErrorCode> {
-    let job = repository.job(GitCommand::Config, ProtocolVersion::V0)?;
+) -> Result<Option<Whole>, ErrorCode> {
+    let job = repository.job(GitCommand::WholeConfig, ProtocolVersion::V0)?;
     let processes = &repository.shared.processes;
-    parse(processes.collect_in(slot, context, job, MAX_SETTINGS_BYTES).await?)
+    match processes.collect_in(slot, context, job, MAX_SETTINGS_BYTES).await {
+        Ok((entries, exit)) => {
+            let read = parse(&entries, exit)?;
+            Ok(Some(Whole { read, entries }))
+        }
+        Err(ErrorCode::LimitExceeded(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn stamp(repository: &OpenRepository) -> Option<Stamp> {
@@ -102,9 +117,9 @@ fn stamp(repository: &OpenRepository) -> Option<Stamp> {
     ))
 }
 
-fn parse((output, exit): (Vec<u8>, Exit)) -> Result<Read, ErrorCode> {
+fn parse(output: &[u8], exit: Exit) -> Result<Read, ErrorCode> {
     match exit {
-        Exit::Code(0) => Ok(entries(&output)),
+        Exit::Code(0) => Ok(entries(output)),
         // There are none.
         Exit::Code(1) => Ok(Read::default()),
         other => Err(ErrorCode::Corrupt(format!("git config ended with {other}"))),
@@ -129,17 +144,15 @@ fn entries(output: &[u8]) -> Read {
                 match key {
                     b"core.bare" => receive.bare = enabled,
                     b"receive.denynonfastforwards" => receive.deny_non_fast_forwards = enabled,
-                    b"receive.hiderefs" | b"transfer.hiderefs" | b"receive.procreceiverefs" => {
-                        receive.reserves_refs = true;
+                    b"receive.hiderefs" | b"transfer.hiderefs" => receive.reserves_refs = true,
+                    b"receive.procreceiverefs" => {
+                        (receive.reserves_refs, receive.hook_moves_refs) = (true, true);
                     }
                     b"receive.denycurrentbranch" => {
                         receive.updates_work_tree =
                             value.is_some_and(|value| value.eq_ignore_ascii_case(b"updateInstead"));
                     }
-                    b"receive.fsck.skiplist" => {
-                        receive.bound_to_place |= value.is_some_and(|path| !path.starts_with(b"/"));
-                    }
-                    key => receive.bound_to_place |= key.starts_with(b"includeif."),
+                    _ => {}
                 }
                 continue;
             }
@@ -182,13 +195,5 @@ mod tests {
         assert!(!updates(
             b"receive.denycurrentbranch\nupdateInstead\0receive.denycurrentbranch\nwarn\0"
         ));
-    }
-
-    #[test]
-    fn what_a_copy_of_the_configuration_would_not_mean_is_noticed() {
-        let bound = |output: &[u8]| entries(output).receive.bound_to_place;
-        assert!(bound(b"includeif.gitdir:/srv/.path\nmore\0"));
-        assert!(bound(b"receive.fsck.skiplist\nskip\0"));
-        assert!(!bound(b"include.path\nmore\0receive.fsck.skiplist\n/etc/skip\0"));
     }
 }

@@ -1,6 +1,6 @@
 //! What git-http-backend decides by a repository's configuration is decided here the same way.
 
-use e2e::{Backend, Repository, Request, Server, Setup, World, http};
+use e2e::{Backend, Cell, Repository, Request, Server, Setup, World, http};
 
 /// A clone with a new commit on `main`.
 fn world(setup: &Setup) -> (World, Repository, Server) {
@@ -123,6 +123,25 @@ fn shared_repositories_get_the_modes_of_git() {
     for (path, mode) in [(object, 0o444), (repository.path().join("refs/heads/main"), 0o666)] {
         let is = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(is & 0o777, mode, "{path:?}");
+    }
+}
+
+/// WASI knows no modes.
+#[test]
+fn shared_repositories_without_git_tell_the_pusher_that_modes_are_the_umask_s() {
+    for backend in [Backend::Engine, Backend::WasmtimeServe] {
+        let world = World::new(Cell { backend, ..Cell::DEFAULT });
+        let repository = world.small("app.git");
+        let server = world.serve(&Setup::default().allow_push());
+        let tip = repository.oid("main");
+        let push = ["push", &server.url("app.git"), &format!("{tip}:refs/heads/new")];
+        let words = "remote: warning: core.sharedRepository has no effect here";
+        for (value, warned) in [("group", true), ("umask", false)] {
+            repository.set("core.sharedRepository", value);
+            let outcome = repository.git().attempt(push).succeeded();
+            assert_eq!(outcome.stderr.contains(words), warned, "{backend}: {outcome:?}");
+            repository.git().run(["update-ref", "-d", "refs/heads/new"]);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use e2e::tree::Tree;
 use e2e::{Outcome, Repository, Setup, World};
 
-fn hook(repository: &Repository, name: &str, script: &str) {
+pub(crate) fn hook(repository: &Repository, name: &str, script: &str) {
     let path = repository.path().join("hooks").join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     e2e::command::write_program(&path, &format!("#!/bin/sh\n{script}\n"));

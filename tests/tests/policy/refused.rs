@@ -13,6 +13,8 @@ use e2e::{
 };
 use rustix::process::Signal;
 
+use crate::hooks::hook;
+
 /// What makes git's process look twice at every update of a ref.
 const FAST_FORWARDS: (&str, &str) = ("receive.denyNonFastForwards", "true");
 
@@ -346,6 +348,115 @@ fn settings_that_are_included_count() {
     let server = serve(&world);
     source.git().run(["push", "--quiet", "--force", &server.url("app.git"), "other:main"]);
     assert_eq!(repository.oid("main"), new);
+}
+
+#[test]
+fn settings_that_depend_on_the_directory_count() {
+    let world = world();
+    let repository = world.small("app.git");
+    repository.set("includeIf.gitdir:**/*.git.path", "more");
+    fs::write(repository.path().join("more"), "[receive]\n\tdenyNonFastForwards\n").unwrap();
+    let source = source(&world, &repository);
+    let (old, new) = (repository.oid("main"), source.oid("other"));
+    let updates = [(&*old, &*new, "refs/heads/main")];
+    let report = refused_alike(&world, &repository, "/app.git", &source, &updates, "");
+    assert!(report.contains("non-fast-forward"), "{report}");
+
+    repository.set("receive.fsckObjects", "true");
+    repository.set("receive.fsck.skipList", "skip");
+    fs::write(repository.path().join("skip"), "").unwrap();
+    let identity = "nobody <> 1 +0000";
+    let tree = source.oid("main^{tree}");
+    let commit = format!("tree {tree}\nparent {old}\nauthor nobody 1\ncommitter {identity}\n\nx\n");
+    let write = ["hash-object", "-w", "-t", "commit", "--literally", "--stdin"];
+    let bad = source.git().feed(write, commit.as_bytes()).succeeded().text();
+    let updates = [(&*old, bad.trim(), "refs/heads/main")];
+    let report = refused_alike(&world, &repository, "/app.git", &source, &updates, "");
+    assert!(report.contains("unpack ") && !report.contains("unpack ok"), "{report}");
+
+    fs::write(repository.path().join("skip"), &bad).unwrap();
+    let request = push(&source, &updates, "");
+    let asked = Request::service("/app.git", "git-receive-pack", &request);
+    let report = serve(&world).ask(&asked).expect(200).text();
+    assert!(report.contains("ok refs/heads/main"), "{report}");
+}
+
+#[test]
+fn two_names_of_one_ref_leave_nothing() {
+    let world = world();
+    let repository = world.small("app.git");
+    repository.git().run(["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+    let source = source(&world, &repository);
+    let (old, main, other) = (repository.oid("main"), source.oid("main"), source.oid("other"));
+    let updates = [(&*old, &*main, "refs/heads/main"), (&*old, &*other, "refs/heads/alias")];
+    for _ in 0..2 {
+        let report = refused_alike(&world, &repository, "/app.git", &source, &updates, "");
+        assert!(report.contains("inconsistent aliased update"), "{report}");
+        repository.git().run(["pack-refs", "--all"]);
+    }
+    let server = serve(&world);
+    source.git().run(["push", "--quiet", &server.url("app.git"), "main:alias"]);
+    assert_eq!(repository.oid("main"), main);
+    assert_no_quarantine(&repository);
+}
+
+#[test]
+fn name_that_no_file_can_have_leaves_nothing() {
+    let world = world();
+    let repository = world.small("app.git");
+    let source = source(&world, &repository);
+    let name = format!("refs/heads/{}", "a".repeat(300));
+    let updates = [(&*zero(&repository), &*source.oid("main"), &*name)];
+    let request = push(&source, &updates, "");
+    let before = Tree::read(repository.path());
+    let asked = Request::service("/app.git", "git-receive-pack", &request);
+    let answer = serve(&world).ask(&asked).expect(200);
+    assert_eq!(answer.body, of_git(&world, &repository, &request));
+    assert!(answer.text().contains("failed to update ref"), "{answer:?}");
+    before.assert_unchanged(repository.path());
+}
+
+#[test]
+fn hooks_run_once_and_not_for_what_git_refuses() {
+    let world = world();
+    let repository = world.small("app.git");
+    repository.set(FAST_FORWARDS.0, FAST_FORWARDS.1);
+    for name in ["pre-receive", "update", "post-receive", "reference-transaction"] {
+        hook(&repository, name, &format!("echo {name} runs; echo {name} >>ran"));
+    }
+    let source = source(&world, &repository);
+    let before = Tree::read(repository.path());
+    let server = world.serve(&Setup::default().allow_push().arguments(["--hooks", "on"]));
+    let url = server.url("app.git");
+    let outcome = source.git().refused(["push", "--force", &url, "other:main"]);
+    outcome.says("[remote rejected] other -> main (non-fast-forward)");
+    before.assert_unchanged(repository.path());
+
+    let outcome = source.git().attempt(["push", &url, "main"]).succeeded();
+    for name in ["pre-receive", "update", "post-receive"] {
+        assert_eq!(outcome.stderr.matches(&format!("{name} runs")).count(), 1, "{outcome:?}");
+    }
+    let ran = fs::read_to_string(repository.path().join("ran")).unwrap();
+    let count = |name: &str| ran.lines().filter(|line| *line == name).count();
+    assert_eq!(["pre-receive", "update", "post-receive"].map(count), [1; 3], "{ran}");
+    assert_no_quarantine(&repository);
+}
+
+#[test]
+fn ref_that_a_hook_moves_is_left_to_it() {
+    let world = world();
+    let repository = world.small("app.git");
+    repository.set("receive.procReceiveRefs", "refs/for");
+    let script = "printf '000eversion=1\\n00000015ok refs/for/main\\n0000'; cat >taken";
+    let source = source(&world, &repository);
+    let updates = [(&*zero(&repository), &*source.oid("main"), "refs/for/main")];
+    let report = refused_alike(&world, &repository, "/app.git", &source, &updates, "");
+    assert!(report.contains("fail to run proc-receive hook"), "{report}");
+    hook(&repository, "proc-receive", script);
+    let server = world.serve(&Setup::default().allow_push().arguments(["--hooks", "on"]));
+    let outcome = source.git().attempt(["push", &server.url("app.git"), "main:refs/for/main"]);
+    outcome.succeeded().says("main -> refs/for/main");
+    assert!(repository.path().join("taken").exists());
 }
 
 #[test]

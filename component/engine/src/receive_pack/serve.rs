@@ -22,6 +22,10 @@ use crate::upload_pack::Output;
 use crate::working_memory::Lease;
 use crate::{Error, Repository, Result};
 
+/// What a pusher is told where files should get other modes than the process gives them.
+const NOT_SHARED: &str =
+    "core.sharedRepository has no effect here: new files have the modes of the server's umask";
+
 /// Answers one request; what it has changed.
 ///
 /// # Errors
@@ -64,6 +68,9 @@ async fn answer<S: WriteStorage, O: Output>(
     let config = ReceiveConfig::read(repository).await?;
     check_head(repository, &config, &head)?;
     response.agree(&head.capabilities, config.keep_alive);
+    if repository.config().is_shared {
+        response.warning(NOT_SHARED);
+    }
     let atomic = config.advertise_atomic && head.capabilities.atomic;
     let mut commands = push::commands(&head);
     let decided = Push { ref_updates: &head.ref_updates, push_options: &head.push_options, atomic };

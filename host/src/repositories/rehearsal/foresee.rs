@@ -209,8 +209,8 @@ mod tests {
         bare: true,
         deny_non_fast_forwards: false,
         reserves_refs: false,
+        hook_moves_refs: false,
         updates_work_tree: false,
-        bound_to_place: false,
     };
 
     #[test]

@@ -2,16 +2,17 @@
 //!
 //! `git receive-pack` moves the objects of a push out of its quarantine before it decides about each
 //! ref, and leaves them there when it then refuses all of them. So a push with a pack is rehearsed
-//! in a scratch git directory, with copies of the refs and the configuration and with the
-//! repository's objects as its alternate. What git refuses there is answered with its own words; on
+//! in a scratch git directory, with copies of the refs that it meets and of the configuration, and with
+//! the repository's objects as its alternate. What git refuses there is answered with its own words; on
 //! everything else git runs again, in the repository, on the same bytes.
 //!
-//! Not with hooks, which would run twice. May not decide anything itself: what cannot be rehearsed
-//! git gets as it is.
+//! Hooks run in the repository alone, after a rehearsal without them. May not decide anything itself:
+//! what cannot be rehearsed git gets as it is.
 //!
 //! Source: `execute_commands` in git's `receive-pack.c`.
 
 mod answer;
+mod config;
 mod foresee;
 mod head;
 mod runs;
@@ -27,8 +28,10 @@ use super::processes::Slot;
 use super::quarantine::Push;
 use super::{OpenRepository, descriptor, internal, settings};
 use foresee::Candidates;
+use gitwasi_wire::receive_pack::Head;
 use head::Begun;
 use runs::{Run, Runs};
+use scratch::Wanted;
 pub(super) use spool::Spool;
 
 /// A push as it was asked for.
@@ -53,23 +56,24 @@ pub(super) async fn receive_pack(
     let processes = &repository.shared.processes;
     // Before the head is read: so many are in memory at once.
     let slot = processes.slot().await?;
-    if processes.runs_hooks() {
-        return processes.run_in(slot, context, job, Some(request), Some(push)).await;
-    }
     let (begun, request) = head::read(request).await;
-    let side_band = match begun {
-        Some(begun) if is_needed(&slot, repository, context, &job, &begun).await? => {
-            begun.head.capabilities.side_band_64k
-        }
-        _ => return processes.run_in(slot, context, job, Some(request), Some(push)).await,
+    let settings = match &begun {
+        Some(begun) => settings_if_needed(&slot, repository, context, &job, begun).await?,
+        None => None,
     };
+    let (Some(begun), Some(settings)) = (begun, settings) else {
+        return processes.run_in(slot, context, job, Some(request), Some(push)).await;
+    };
+    let side_band = begun.head.capabilities.side_band_64k;
+    let refs = names(&begun.head, repository.shared.serving.namespace.as_deref());
+    drop(begun);
+    let wanted = Wanted { settings, refs, limit: processes.largest_request() };
     let directory = repository.directory.try_clone().map_err(internal)?;
     // Begun before there is a scratch place, which is then not one of somebody else's.
     let mut rehearsed = repository.shared.pushes.begin(&directory).map_err(internal)?;
-    let limit = processes.largest_request();
     // The slot, too, goes with it: if the client leaves, the copying goes on.
     let set_up = tokio::task::spawn_blocking(move || {
-        let place = scratch::set_up(&directory, limit);
+        let place = scratch::set_up(&directory, &wanted);
         if place.is_err() {
             rehearsed.cleaned_up();
         }
@@ -90,6 +94,7 @@ pub(super) async fn receive_pack(
     // To be read, not written.
     rehearsal.alternates.push(descriptor(&repository.directory)?);
     rehearsal.writable = true;
+    rehearsal.hooks = false;
     rehearsal.work_tree = job.work_tree;
     rehearsal.committer.clone_from(&job.committer);
     let runs = Runs {
@@ -105,18 +110,19 @@ pub(super) async fn receive_pack(
     runs.begin().await
 }
 
-/// Whether git may refuse the push after it has moved its objects, and can say so beforehand.
-async fn is_needed(
+/// All of the repository's settings, if git may refuse the push after it has moved its objects, and can
+/// say so beforehand.
+async fn settings_if_needed(
     slot: &Slot,
     repository: &OpenRepository,
     context: &RequestContext,
     job: &Job,
     begun: &Begun,
-) -> Result<bool, ErrorCode> {
+) -> Result<Option<Vec<u8>>, ErrorCode> {
     let head = &begun.head;
     let reports = head.capabilities.report_status || head.capabilities.report_status_v2;
     if !reports || !head.expects_pack() {
-        return Ok(false);
+        return Ok(None);
     }
     let remembered = repository.settings.receive;
     if repository.shared.serving.namespace.is_none() {
@@ -124,11 +130,24 @@ async fn is_needed(
         let candidates = Candidates::of(head, begun.begins_with_commit(), remembered);
         let accepts = move || candidates.is_some_and(|these| these.are_accepted(&directory));
         if tokio::task::spawn_blocking(accepts).await.map_err(internal)? {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    let now = settings::read_in(slot, repository, context).await?.receive;
+    let Some(whole) = settings::read_whole(slot, repository, context).await? else {
+        return Ok(None);
+    };
+    let now = whole.read.receive;
     // What is checked out is not copied.
     let updates = now.updates_work_tree && job.work_tree != WorkTree::Kept;
-    Ok(!now.bound_to_place && !updates)
+    let hook_moves_refs = now.hook_moves_refs && repository.shared.processes.runs_hooks();
+    Ok((!updates && !hook_moves_refs).then_some(whole.entries))
+}
+
+/// The refs that a push may meet, as the repository names them.
+fn names(head: &Head, namespace: Option<&str>) -> Vec<Vec<u8>> {
+    let prefix = namespace.map(gitwasi_sandbox::namespace_prefix).unwrap_or_default();
+    let names = head.ref_updates.iter().map(|update| &update.name[..]);
+    // What HEAD leads to is not to be deleted.
+    let names = names.chain(namespace.map(|_| &b"HEAD"[..]));
+    names.map(|name| [prefix.as_bytes(), name].concat()).collect()
 }
