@@ -43,8 +43,8 @@ pub enum GitCommand {
     /// `<key>\n<value>\0`, or `<key>\0` when there is no value; keys in lower case. Exits with 1
     /// when there are none.
     Config,
-    /// All of the repository's configuration, printed in the same way, with what it includes where it
-    /// is included.
+    /// All of the repository's configuration, with what it includes where it is included; before each
+    /// entry `<origin>\0`, which says in which file it is.
     WholeConfig,
 }
 
@@ -90,7 +90,7 @@ impl GitCommand {
             GitCommand::ForEachRef => return for_each_ref(namespace),
             GitCommand::Head => return head(git, namespace),
             GitCommand::Config => &["config", "-z", "--get-regexp", SETTINGS],
-            GitCommand::WholeConfig => &["config", "-z", "--list"],
+            GitCommand::WholeConfig => &["config", "-z", "--list", "--show-origin"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -108,7 +108,7 @@ fn for_each_ref(namespace: Option<&str>) -> Vec<String> {
         "%(objectname)%09%({refname})%(if)%(*objectname)%(then)%0a%(*objectname)%09%({refname})^{{}}%(end)"
     );
     let mut arguments = vec!["for-each-ref".to_owned(), format!("--format={format}")];
-    arguments.extend(namespace.map(|namespace| format!("{}refs/", namespace_prefix(namespace))));
+    arguments.extend(namespace.map(|namespace| format!("{}refs/", prefix(namespace))));
     arguments
 }
 
@@ -127,20 +127,18 @@ fn head(git: &Git, namespace: Option<&str>) -> Vec<String> {
     };
     arguments
         .push(format!("--format=%(if)%(symref)%(then)ref: %({target})%(else)%(objectname)%(end)"));
-    arguments.push(format!("{}HEAD", namespace.map(namespace_prefix).unwrap_or_default()));
+    arguments.push(format!("{}HEAD", namespace.map(prefix).unwrap_or_default()));
     arguments
 }
 
-/// Returns where the refs of a namespace are kept, with a slash at the end.
-///
+/// Where the refs of a namespace are kept, with a slash at the end.
 /// Spec: gitnamespaces(7).
-#[must_use]
-pub fn namespace_prefix(namespace: &str) -> String {
+fn prefix(namespace: &str) -> String {
     namespace.split('/').map(|component| format!("refs/namespaces/{component}/")).collect()
 }
 
 fn prefix_components(namespace: &str) -> usize {
-    namespace_prefix(namespace).matches('/').count()
+    prefix(namespace).matches('/').count()
 }
 
 /// Whether `name` is `component ("/" component)*`, each fit to stand in a refname. Stricter than
@@ -187,7 +185,7 @@ mod tests {
 
     #[test]
     fn nested_namespaces_are_expanded_as_git_does() {
-        assert_eq!(namespace_prefix("a/b"), "refs/namespaces/a/refs/namespaces/b/");
+        assert_eq!(prefix("a/b"), "refs/namespaces/a/refs/namespaces/b/");
         assert_eq!(prefix_components("a"), 3);
         assert_eq!(prefix_components("a/b"), 6);
     }

@@ -47,7 +47,7 @@ mod platform;
 mod platform;
 
 pub use child::{Child, Exit};
-pub use command::{GitCommand, namespace_prefix, refname_components};
+pub use command::{GitCommand, refname_components};
 pub use git::{Git, GitError, Version};
 pub use job::{Committer, Job, ProtocolVersion, WorkTree};
 pub use limits::ProcessLimits;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::io::poll_read_buf;
 
-use super::processes::{Held, KeepOpen};
+use super::processes::{Held, KeepOpen, Pump};
 use super::quarantine::Push;
 
 /// How many bytes are read of git's output at once.
@@ -84,6 +85,14 @@ impl Output {
             None => State::Ended,
         };
         Self { state, first: None }
+    }
+
+    /// What writes the request, for whoever wants it to go on when git has ended.
+    pub(super) fn request(&self) -> Option<Arc<Pump>> {
+        match &self.state {
+            State::Reading(reading) => reading.process.held.request(),
+            State::Ending(_) | State::Ended => None,
+        }
     }
 
     /// Waits for the first bytes, or the end if there are none.

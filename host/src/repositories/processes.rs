@@ -134,7 +134,7 @@ impl Processes {
         let (fault, faulty) = oneshot::channel();
         let request = match (child.stdin.take(), request) {
             (Some(stdin), Some(request)) => {
-                Some(Pump(tokio::spawn(pump(request, stdin, spool, fault))))
+                Some(Arc::new(Pump(tokio::spawn(pump(request, stdin, spool, fault)))))
             }
             _ => None,
         };
@@ -167,10 +167,14 @@ pub(super) type Slot = Arc<OwnedSemaphorePermit>;
 /// What a request holds as long as its git runs. Dropping it stops the request.
 pub(crate) struct Held {
     _slot: Slot,
-    request: Option<Pump>,
+    request: Option<Arc<Pump>>,
 }
 
 impl Held {
+    pub(super) fn request(&self) -> Option<Arc<Pump>> {
+        self.request.clone()
+    }
+
     /// Writes no more of the request; git sees the end of its input.
     pub(crate) fn stop_request(&mut self) {
         self.request = None;
@@ -207,7 +211,7 @@ async fn pump(
         match request.frame().await {
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { continue };
-                if let (Some(spool), Some(_)) = (&mut spool, &stdin) {
+                if let Some(spool) = &mut spool {
                     spool.keep(&chunk).await;
                 }
                 if let Some(pipe) = &mut stdin
@@ -226,7 +230,7 @@ async fn pump(
                 return;
             }
             None => {
-                if let (Some(spool), Some(_)) = (spool, stdin) {
+                if let Some(spool) = spool {
                     spool.end();
                 }
                 return;
@@ -238,8 +242,8 @@ async fn pump(
 /// Git's stdin, kept open so that an incomplete request does not look complete.
 pub(crate) struct KeepOpen(#[expect(dead_code, reason = "held, not read")] Sender);
 
-/// The task that writes the request.
-struct Pump(JoinHandle<()>);
+/// The task that writes the request. It ends when nobody holds it.
+pub(crate) struct Pump(JoinHandle<()>);
 
 impl Drop for Pump {
     fn drop(&mut self) {

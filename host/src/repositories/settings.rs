@@ -96,7 +96,7 @@ pub(super) async fn read_whole(
     let processes = &repository.shared.processes;
     match processes.collect_in(slot, context, job, MAX_SETTINGS_BYTES).await {
         Ok((entries, exit)) => {
-            let read = parse(&entries, exit)?;
+            let read = parse(&without_origins(&entries), exit)?;
             Ok(Some(Whole { read, entries }))
         }
         Err(ErrorCode::LimitExceeded(_)) => Ok(None),
@@ -124,6 +124,12 @@ fn parse(output: &[u8], exit: Exit) -> Result<Read, ErrorCode> {
         Exit::Code(1) => Ok(Read::default()),
         other => Err(ErrorCode::Corrupt(format!("git config ended with {other}"))),
     }
+}
+
+/// What `git config -z --show-origin` prints without that.
+fn without_origins(output: &[u8]) -> Vec<u8> {
+    let entries = output.split(|byte| *byte == 0).skip(1).step_by(2);
+    entries.flat_map(|entry| [entry, b"\0"]).flatten().copied().collect()
 }
 
 /// Reads `git config -z`: `key\nvalue\0`, or `key\0` without a value, which means true.

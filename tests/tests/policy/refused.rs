@@ -400,6 +400,66 @@ fn two_names_of_one_ref_leave_nothing() {
     assert_no_quarantine(&repository);
 }
 
+/// What the repository has is what git decides by, though it stands elsewhere or is covered.
+#[test]
+fn what_git_takes_a_rehearsal_takes() {
+    let world = world();
+    let repository = world.small("app.git");
+    let (git, path) = (repository.git(), repository.path());
+    // A packed ref whose commit is gone, covered by a loose one.
+    let gone = git.run(["commit-tree", "-m", "gone", "main^{tree}"]);
+    git.run(["branch", "covered", &gone]);
+    git.run(["pack-refs", "--all"]);
+    git.run(["update-ref", "refs/heads/covered", "main~1"]);
+    fs::remove_file(path.join("objects").join(&gone[..2]).join(&gone[2..])).unwrap();
+    // A replacement by which the next push is a fast-forward.
+    repository.set(FAST_FORWARDS.0, FAST_FORWARDS.1);
+    let source = source(&world, &repository);
+    let other = source.oid("other");
+    source.git().run(["push", "--quiet", path.to_str().unwrap(), "other:other"]);
+    git.run(["replace", "--graft", &other, "main"]);
+    // Settings that stand in a file of their own.
+    repository.set("include.path", "more");
+    fs::write(path.join("more"), "[extensions]\n\tunheardOf = x\n").unwrap();
+    // There for the copy that git gets, too.
+    for site in [world.root().join("site"), world.beside("site")] {
+        fs::create_dir(site).unwrap();
+    }
+    repository.set("core.bare", "false");
+    repository.set("core.worktree", "../site");
+    repository.set("receive.denyCurrentBranch", "ignore");
+    // More than the pipe to a git that ends at once would hold.
+    source.add_incompressible(1 << 20);
+
+    let server = serve(&world);
+    let (main, big) = (repository.oid("main"), source.oid("big"));
+    let updates =
+        [(&*main, &*other, "refs/heads/main"), (&*zero(&repository), &*big, "refs/heads/big")];
+    let request = push(&source, &updates, "");
+    let theirs = of_git(&world, &repository, &request);
+    let asked = Request::service("/app.git", "git-receive-pack", &request);
+    assert_eq!(server.ask(&asked).expect(200).body, theirs);
+    assert!(String::from_utf8_lossy(&theirs).contains("ok refs/heads/main"));
+    assert_eq!(repository.oid("main"), other);
+    assert_no_quarantine(&repository);
+}
+
+#[test]
+fn shallow_client_may_push_a_new_branch_of_what_only_another_has() {
+    let world = world();
+    let repository = world.small("app.git");
+    repository.commit("develop", "more", b"more\n");
+    repository.set("receive.hideRefs", "refs/hidden");
+    let server = serve(&world);
+    let url = server.url("app.git");
+    world.git().run(["clone", "--quiet", "--depth", "1", "--branch", "develop", &url, "copy"]);
+    let copy = world.clone_at("copy/.git");
+    copy.commit("develop", "new", b"new\n");
+    copy.git().run(["push", "--quiet", "origin", "develop:feature"]);
+    assert_eq!(repository.oid("feature"), copy.oid("develop"));
+    assert_no_quarantine(&repository);
+}
+
 #[test]
 fn name_that_no_file_can_have_leaves_nothing() {
     let world = world();

@@ -2,8 +2,8 @@
 //!
 //! `git receive-pack` moves the objects of a push out of its quarantine before it decides about each
 //! ref, and leaves them there when it then refuses all of them. So a push with a pack is rehearsed
-//! in a scratch git directory, with copies of the refs that it meets and of the configuration, and with
-//! the repository's objects as its alternate. What git refuses there is answered with its own words; on
+//! in a scratch git directory, with the refs, with all of the configuration, and with the
+//! repository's objects as its alternate. What git refuses there is answered with its own words; on
 //! everything else git runs again, in the repository, on the same bytes.
 //!
 //! Hooks run in the repository alone, after a rehearsal without them. May not decide anything itself:
@@ -28,10 +28,8 @@ use super::processes::Slot;
 use super::quarantine::Push;
 use super::{OpenRepository, descriptor, internal, settings};
 use foresee::Candidates;
-use gitwasi_wire::receive_pack::Head;
 use head::Begun;
 use runs::{Run, Runs};
-use scratch::Wanted;
 pub(super) use spool::Spool;
 
 /// A push as it was asked for.
@@ -65,15 +63,14 @@ pub(super) async fn receive_pack(
         return processes.run_in(slot, context, job, Some(request), Some(push)).await;
     };
     let side_band = begun.head.capabilities.side_band_64k;
-    let refs = names(&begun.head, repository.shared.serving.namespace.as_deref());
     drop(begun);
-    let wanted = Wanted { settings, refs, limit: processes.largest_request() };
+    let limit = processes.largest_request();
     let directory = repository.directory.try_clone().map_err(internal)?;
     // Begun before there is a scratch place, which is then not one of somebody else's.
     let mut rehearsed = repository.shared.pushes.begin(&directory).map_err(internal)?;
     // The slot, too, goes with it: if the client leaves, the copying goes on.
     let set_up = tokio::task::spawn_blocking(move || {
-        let place = scratch::set_up(&directory, &wanted);
+        let place = scratch::set_up(&directory, &settings, limit);
         if place.is_err() {
             rehearsed.cleaned_up();
         }
@@ -141,13 +138,4 @@ async fn settings_if_needed(
     let updates = now.updates_work_tree && job.work_tree != WorkTree::Kept;
     let hook_moves_refs = now.hook_moves_refs && repository.shared.processes.runs_hooks();
     Ok((!updates && !hook_moves_refs).then_some(whole.entries))
-}
-
-/// The refs that a push may meet, as the repository names them.
-fn names(head: &Head, namespace: Option<&str>) -> Vec<Vec<u8>> {
-    let prefix = namespace.map(gitwasi_sandbox::namespace_prefix).unwrap_or_default();
-    let names = head.ref_updates.iter().map(|update| &update.name[..]);
-    // What HEAD leads to is not to be deleted.
-    let names = names.chain(namespace.map(|_| &b"HEAD"[..]));
-    names.map(|name| [prefix.as_bytes(), name].concat()).collect()
 }

@@ -68,6 +68,7 @@ impl Runs {
             Some(spool),
             Some(rehearsal.push),
         )?;
+        let arriving = output.request();
         let mut answer = Answer::new(side_band);
         let ended = rehearse(output, &mut answer, &response).await;
         // Before the response ends: who has read it finds the repository as it is to be.
@@ -83,10 +84,16 @@ impl Runs {
                     return Ok(());
                 }
             }
-            // What made it die may be the scratch place.
-            Err(Ended::Exit(Exit::Code(_))) if kept.is_whole() => {}
+            // What made it die may be the scratch place, and before it had read all.
+            Err(ended @ Ended::Exit(Exit::Code(_))) => {
+                kept.settled().await;
+                if !kept.is_whole() {
+                    return Err(failed(id, ended, true));
+                }
+            }
             Err(ended) => return Err(failed(id, ended, true)),
         }
+        drop(arriving);
         let request = Some(kept.body()?);
         let mut output = processes.start(id, slot, job, request, None, Some(push))?;
         let mut silent = side_band;

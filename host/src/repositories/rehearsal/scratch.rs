@@ -1,17 +1,15 @@
 //! A scratch git directory: what git's decision about a push depends on.
 //!
 //! Copied, because git writes here, or linked, where git puts a new file in the place of the old one.
-//! The objects are the repository's own, by way of an alternate, which git only reads. Of the loose
-//! refs, of which there may be any number, those that the push can meet are here; for what the
-//! repository has already, git asks the alternate for its refs.
+//! The objects are the repository's own, by way of an alternate, which git only reads.
+//!
+//! All refs, also those that the push does not name: a loose one covers a packed one whose objects may
+//! be gone, and what a shallow client may push depends on all of them.
 //!
 //! Spec: gitrepository-layout(5)
 
-use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path, PathBuf};
+use std::io::{self, Read, Write};
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use cap_std::fs::{Dir, OpenOptions};
@@ -20,28 +18,25 @@ use super::super::quarantine::Scratch;
 use super::config;
 use super::spool::{Kept, Spool, spool};
 
-/// Files that are copied: their count bounds the time, as most of a second for each 30,000. More are
-/// only where a push names a directory of so many refs, or so many refs; it is not rehearsed, and
-/// leaves what git leaves.
+/// Files that are looked at, most of them loose refs: their count bounds the time, as most of a second
+/// for each 30,000. A push to a repository with more is not rehearsed, and leaves what git leaves.
 const MAX_FILES: usize = 100_000;
 
-/// Bytes that are copied. Most is linked. The same is done with more.
+/// Bytes that are copied. The same is done with more.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// How deep refs may be nested.
 const MAX_DEPTH: usize = 64;
 
-/// How far git follows symbolic refs. Source: `SYMREF_MAXDEPTH` in git's `refs.h`.
-const MAX_SYMBOLIC: usize = 5;
-
-/// Bytes of a symbolic ref, whose target is a path. Of a longer one git makes nothing either.
-const MAX_REF_BYTES: u64 = 4200;
-
-/// How often the reftables are taken anew because they were compacted meanwhile.
-const MAX_ATTEMPTS: usize = 5;
+/// Bytes of `objects/info/alternates`. Of a longer one nothing is taken over, and what it names is found
+/// one step further away.
+const MAX_ALTERNATES_BYTES: u64 = 64 << 10;
 
 /// From the scratch directory to the repository.
 const REPOSITORY: &str = "../..";
+
+/// How often the reftables are taken anew because they were compacted meanwhile.
+const MAX_ATTEMPTS: usize = 5;
 
 /// The files of a git directory, or of a linked worktree's, that are copied if they are there. Those
 /// of a rebase and a bisection tell of a branch that is in use.
@@ -61,16 +56,6 @@ const FILES: &[&str] = &[
 /// Where the files stand of a path that has a directory.
 const DIRECTORIES: &[&str] = &["info", "rebase-apply", "rebase-merge"];
 
-/// What a rehearsal needs to know.
-pub(super) struct Wanted {
-    /// What `git config -z --list` has printed.
-    pub(super) settings: Vec<u8>,
-    /// The refs of the push, as the repository names them.
-    pub(super) refs: Vec<Vec<u8>>,
-    /// Bytes of the request that are kept.
-    pub(super) limit: u64,
-}
-
 /// A place for a rehearsal.
 pub(super) struct Place {
     pub(super) scratch: Arc<Scratch>,
@@ -80,12 +65,13 @@ pub(super) struct Place {
     pub(super) kept: Arc<Kept>,
 }
 
-/// Makes a place for a rehearsal. Blocks.
+/// Makes a place for a rehearsal, with `settings` as `git config` has printed them, where `limit` bytes of
+/// a request are kept. Blocks.
 ///
 /// # Errors
 ///
 /// Something is not as it is copied here, or cannot be copied.
-pub(super) fn set_up(repository: &Dir, wanted: &Wanted) -> io::Result<Place> {
+pub(super) fn set_up(repository: &Dir, settings: &[u8], limit: u64) -> io::Result<Place> {
     if repository.exists("commondir") {
         // A linked worktree: its refs and its configuration are somewhere else.
         return Err(io::ErrorKind::Unsupported.into());
@@ -94,12 +80,10 @@ pub(super) fn set_up(repository: &Dir, wanted: &Wanted) -> io::Result<Place> {
     let directory = scratch.open()?;
     directory.create_dir_all("objects/info")?;
     directory.create_dir("objects/pack")?;
-    directory.write("objects/info/alternates", format!("{REPOSITORY}\n"))?;
-    directory.write("config", config::written(&wanted.settings, REPOSITORY))?;
-    directory.create_dir("refs")?;
-    let mut copy = Copy { files: MAX_FILES, bytes: MAX_BYTES, refs: HashSet::new() };
+    directory.write("objects/info/alternates", alternates(repository)?)?;
+    directory.write("config", config::written(settings, REPOSITORY))?;
+    let mut copy = Copy { files: MAX_FILES, bytes: MAX_BYTES };
     copy.git_directory(repository, &directory)?;
-    let mut heads = vec![symbolic(&directory, Path::new("HEAD"))?];
     if let Some(worktrees) = there(repository.open_dir("worktrees"))? {
         for entry in worktrees.entries()? {
             let name = Path::new("worktrees").join(entry?.file_name());
@@ -109,27 +93,40 @@ pub(super) fn set_up(repository: &Dir, wanted: &Wanted) -> io::Result<Place> {
             let to = directory.open_dir(&name)?;
             copy.git_directory(&worktree, &to)?;
             copy.file(&worktree, &to, Path::new("commondir"))?;
-            heads.push(symbolic(&to, Path::new("HEAD"))?);
         }
     }
-    for target in heads.into_iter().flatten() {
-        copy.met_ref(repository, &directory, &target)?;
-    }
-    for name in &wanted.refs {
-        copy.met_ref(repository, &directory, name)?;
-    }
-    // Behind the loose refs: one that is packed meanwhile is found in the one or in the other.
-    copy.linked(repository, &directory, Path::new("packed-refs"))?;
-    let (spool, kept) = spool(&directory, wanted.limit)?;
+    let (spool, kept) = spool(&directory, limit)?;
     Ok(Place { scratch, directory, spool, kept })
+}
+
+/// The repository's objects, behind those that it borrows: git follows alternates so many steps and not
+/// more.
+fn alternates(repository: &Dir) -> io::Result<Vec<u8>> {
+    let mut borrowed = Vec::new();
+    if let Some(file) = there(repository.open("objects/info/alternates"))? {
+        file.take(MAX_ALTERNATES_BYTES).read_to_end(&mut borrowed)?;
+    }
+    let mut alternates = Vec::new();
+    if (borrowed.len() as u64) < MAX_ALTERNATES_BYTES {
+        for line in borrowed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            // What is quoted is not looked into.
+            if !line.starts_with(b"/") && !line.starts_with(b"#") && !line.starts_with(b"\"") {
+                alternates.extend_from_slice(REPOSITORY.as_bytes());
+                alternates.push(b'/');
+            }
+            alternates.extend_from_slice(line);
+            alternates.push(b'\n');
+        }
+    }
+    alternates.extend_from_slice(REPOSITORY.as_bytes());
+    alternates.push(b'\n');
+    Ok(alternates)
 }
 
 /// How much may still be copied.
 struct Copy {
     files: usize,
     bytes: u64,
-    /// Refs that were looked at.
-    refs: HashSet<PathBuf>,
 }
 
 impl Copy {
@@ -142,42 +139,17 @@ impl Copy {
         for name in FILES {
             self.file(from, to, Path::new(name))?;
         }
-        self.reftables(from, to)
+        self.reftables(from, to)?;
+        // In this order: a ref that is packed meanwhile is found in the one or in the other.
+        self.refs(from, to, Path::new("refs"), MAX_DEPTH)?;
+        self.linked(from, to, Path::new("packed-refs"))
     }
 
-    /// Copies a ref and what it leads to, and what is in the way of each.
-    fn met_ref(&mut self, from: &Dir, to: &Dir, name: &[u8]) -> io::Result<()> {
-        let mut name = PathBuf::from(OsStr::from_bytes(name));
-        for _ in 0..=MAX_SYMBOLIC {
-            let is_plain = name.components().all(|part| matches!(part, Component::Normal(_)));
-            // Git takes no such name, or it was looked at.
-            if !is_plain || !name.starts_with("refs") || !self.refs.insert(name.clone()) {
-                break;
-            }
-            self.ref_and_its_way(from, to, &name)?;
-            let Some(target) = symbolic(to, &name)? else { break };
-            name = PathBuf::from(OsString::from_vec(target));
-        }
-        Ok(())
-    }
-
-    /// Copies a ref, or the one above it that is in its way, or all those below it.
-    fn ref_and_its_way(&mut self, from: &Dir, to: &Dir, name: &Path) -> io::Result<()> {
-        let mut path = PathBuf::new();
-        for component in name.components() {
-            path.push(component);
-            let Some(metadata) = there(from.symlink_metadata(&path))? else { break };
-            if !metadata.is_dir() {
-                return self.file(from, to, &path);
-            }
-            to.create_dir_all(&path)?;
-        }
-        if path == name { self.refs(from, to, name, MAX_DEPTH) } else { Ok(()) }
-    }
-
-    /// Copies all refs of a directory.
     fn refs(&mut self, from: &Dir, to: &Dir, below: &Path, depth: usize) -> io::Result<()> {
         let depth = depth.checked_sub(1).ok_or(io::ErrorKind::FileTooLarge)?;
+        if from.symlink_metadata(below).is_ok_and(|directory| directory.is_symlink()) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let Some(directory) = there(from.open_dir(below))? else { return Ok(()) };
         to.create_dir_all(below)?;
         for entry in directory.entries()? {
@@ -186,8 +158,10 @@ impl Copy {
             if entry.file_type()?.is_dir() {
                 self.count(0)?;
                 self.refs(from, to, &path, depth)?;
-            } else if path.extension().is_none_or(|extension| extension != "lock") {
-                // A lock is gone before git would give up waiting for it.
+            } else if path.extension().is_some_and(|extension| extension == "lock") {
+                // It is gone before git would give up waiting for it.
+                self.count(0)?;
+            } else {
                 self.file(from, to, &path)?;
             }
         }
@@ -215,7 +189,9 @@ impl Copy {
                 self.linked(from, to, &Path::new("reftable").join(name))?;
             }
             if self.read(from, Path::new(LIST))? == list {
-                return to.write(LIST, list);
+                // There is none, unless the list names itself.
+                let mut options = OpenOptions::new();
+                return to.open_with(LIST, options.write(true).create_new(true))?.write_all(&list);
             }
         }
         Err(io::ErrorKind::ResourceBusy.into())
@@ -224,17 +200,17 @@ impl Copy {
     /// Links a file, which git does not write to, if it is there.
     fn linked(&mut self, from: &Dir, to: &Dir, path: &Path) -> io::Result<()> {
         let Some(metadata) = there(from.symlink_metadata(path))? else { return Ok(()) };
+        if there(to.symlink_metadata(path))?.is_some() {
+            return Ok(());
+        }
         if metadata.is_file() && from.hard_link(path, to, path).is_ok() {
             return self.count(0);
         }
         self.file(from, to, path)
     }
 
-    /// Copies a file if it is there, and here is none yet.
+    /// Copies a file if it is there.
     fn file(&mut self, from: &Dir, to: &Dir, path: &Path) -> io::Result<()> {
-        if there(to.symlink_metadata(path))?.is_some() {
-            return Ok(());
-        }
         let Some(metadata) = there(from.symlink_metadata(path))? else { return Ok(()) };
         if metadata.is_symlink() {
             return self.symbolic_link(from, to, path);
@@ -246,6 +222,7 @@ impl Copy {
         let Some(opened) = there(from.open(path))? else { return Ok(()) };
         let metadata = opened.metadata()?;
         self.count(metadata.len())?;
+        // Never into one that is linked.
         let mut copied = to.open_with(path, OpenOptions::new().write(true).create_new(true))?;
         // No more than was counted, if it grows.
         io::copy(&mut opened.take(metadata.len()), &mut copied)?;
@@ -279,30 +256,11 @@ impl Copy {
     }
 }
 
-/// What a symbolic ref leads to; none if it is another one, or not there.
-fn symbolic(directory: &Dir, path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let Some(metadata) = there(directory.symlink_metadata(path))? else { return Ok(None) };
-    if metadata.is_symlink() {
-        return directory
-            .read_link_contents(path)
-            .map(|target| Some(target.into_os_string().into_vec()));
-    }
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    let mut content = Vec::new();
-    directory.open(path)?.take(MAX_REF_BYTES).read_to_end(&mut content)?;
-    Ok(content.strip_prefix(b"ref:").map(|target| target.trim_ascii().to_vec()))
-}
-
-/// What is gone is not there, nor is what cannot be.
+/// What is gone is not there.
 fn there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     match result {
         Ok(found) => Ok(Some(found)),
-        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => {
-            Ok(None)
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -9,6 +9,7 @@ use gitwasi_runtime::{Body, ErrorCode};
 use http_body_util::BodyExt;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 
 use super::super::files::Part;
 
@@ -18,6 +19,7 @@ pub(crate) struct Spool {
     /// The most that is kept, in bytes. A longer request cannot be read again.
     limit: u64,
     kept: Arc<Kept>,
+    _writes: watch::Sender<()>,
 }
 
 /// Where it is read again.
@@ -26,22 +28,26 @@ pub(super) struct Kept {
     length: AtomicU64,
     whole: AtomicBool,
     failed: AtomicBool,
+    /// Closed once nothing more is written.
+    written: watch::Receiver<()>,
 }
 
 /// Makes a spool, whose file has no name. Blocks.
 pub(super) fn spool(directory: &Dir, limit: u64) -> io::Result<(Spool, Arc<Kept>)> {
     const NAME: &str = "request";
-    let written = directory.open_with(NAME, OpenOptions::new().write(true).create_new(true))?;
+    let begun = directory.open_with(NAME, OpenOptions::new().write(true).create_new(true))?;
     let file = directory.open(NAME)?.into_std();
     directory.remove_file(NAME)?;
+    let (writes, written) = watch::channel(());
     let kept = Arc::new(Kept {
         file,
         length: AtomicU64::new(0),
         whole: AtomicBool::new(false),
         failed: AtomicBool::new(false),
+        written,
     });
-    let file = File::from_std(written.into_std());
-    Ok((Spool { file, limit, kept: Arc::clone(&kept) }, kept))
+    let file = File::from_std(begun.into_std());
+    Ok((Spool { file, limit, kept: Arc::clone(&kept), _writes: writes }, kept))
 }
 
 impl Spool {
@@ -76,6 +82,11 @@ impl Spool {
 }
 
 impl Kept {
+    /// Waits until no more of the request comes.
+    pub(super) async fn settled(&self) {
+        let _ = self.written.clone().changed().await;
+    }
+
     /// Whether all of the request is there.
     pub(super) fn is_whole(&self) -> bool {
         self.whole.load(Ordering::Acquire) && !self.failed.load(Ordering::Acquire)
