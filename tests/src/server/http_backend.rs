@@ -15,8 +15,8 @@ use crate::command::missing;
 use crate::nginx::{self, Nginx};
 use crate::{Scratch, process};
 
-/// How many requests fcgiwrap runs at a time.
-const WORKERS: &str = "16";
+/// How many requests fcgiwrap runs at a time: as many as are measured at once.
+const WORKERS: &str = "32";
 
 /// A running oracle; ended when dropped.
 #[derive(Debug)]

@@ -6,8 +6,11 @@ use gitwasi_wire::side_band::{Band, SideBand, encode};
 use crate::error::{BUSY, exceeded};
 use crate::{Error, Result};
 
-/// Bytes gathered before they are handed on: what a stream carries cheaply at once.
-pub(super) const CHUNK: usize = 64 << 10;
+/// Bytes gathered before they are handed on.
+const CHUNK: usize = 64 << 10;
+
+/// The same of a pack: two packets of the large side-band, what a stream carries cheaply at once.
+pub(super) const PACK_CHUNK: usize = 2 * 65_520;
 
 /// Takes the response as it is made.
 pub trait Output {
@@ -30,6 +33,8 @@ impl Output for Vec<u8> {
 pub(super) struct Response<'a, O: Output> {
     output: &'a mut O,
     buffer: Vec<u8>,
+    /// Whether something was handed on.
+    is_long: bool,
     /// Whether the packfile section has begun, and in which side-band.
     pub(super) in_pack: Option<SideBand>,
     /// Whether everything goes out in side-band, from the first line on.
@@ -40,17 +45,32 @@ pub(super) struct Response<'a, O: Output> {
 
 impl<'a, O: Output> Response<'a, O> {
     pub(super) fn new(output: &'a mut O) -> Self {
-        Self { output, buffer: Vec::new(), in_pack: None, sideband_all: false, raw: false }
+        Self {
+            output,
+            buffer: Vec::new(),
+            is_long: false,
+            in_pack: None,
+            sideband_all: false,
+            raw: false,
+        }
     }
 
     /// What was not handed on yet; append to it.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        // Not right after a flush: a slow reader is waited for with one buffer, and there may be no more.
+        if self.is_long && self.buffer.capacity() == 0 {
+            self.buffer.reserve(self.chunk());
+        }
         &mut self.buffer
     }
 
     /// Hands the bytes on if there are enough of them.
     pub(super) async fn flush_if_full(&mut self) -> Result<()> {
-        if self.buffer.len() >= CHUNK { self.flush().await } else { Ok(()) }
+        if self.buffer.len() >= self.chunk() { self.flush().await } else { Ok(()) }
+    }
+
+    fn chunk(&self) -> usize {
+        if self.in_pack.is_some() { PACK_CHUNK } else { CHUNK }
     }
 
     /// Hands the bytes on.
@@ -58,8 +78,8 @@ impl<'a, O: Output> Response<'a, O> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + 1024));
-        self.output.write(chunk).await
+        self.is_long = true;
+        self.output.write(std::mem::take(&mut self.buffer)).await
     }
 
     pub(super) async fn finish(mut self) -> Result<()> {

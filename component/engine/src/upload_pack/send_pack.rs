@@ -10,7 +10,7 @@ use gitwasi_wire::upload_pack::v2::FetchResponse;
 
 use super::alive::{KEEP_ALIVE_BEFORE_SECTION, Signs};
 use super::fetch_args::FetchArgs;
-use super::output::{CHUNK, Output, Response};
+use super::output::{Output, PACK_CHUNK, Response};
 use super::select::select;
 use super::shallow::Plan;
 use super::{does_not_fit, packfile_uris};
@@ -201,7 +201,7 @@ impl<S: Storage, O: Output> PackSink for Stream<'_, '_, '_, S, O> {
             bytes = later;
             if now.len() == room {
                 self.close();
-                if self.response.buffer().len() >= CHUNK {
+                if self.response.buffer().len() >= PACK_CHUNK {
                     self.flush().await?;
                 }
             }
