@@ -31,9 +31,13 @@ pub(crate) fn compiler(target: &str) -> Result<Engine> {
     Engine::new(&config)
 }
 
-/// The engine that runs them, with room for `instances` at once.
+/// The engine that runs them, set up further by `set_up`, with room for `instances` at once.
 #[allow(dead_code, reason = "the host's half")]
-pub(crate) fn runner(instances: u32, memory_bytes: usize) -> Result<Engine> {
+pub(crate) fn runner(
+    instances: u32,
+    memory_bytes: usize,
+    set_up: impl FnOnce(&mut Config),
+) -> Result<Engine> {
     use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
     let mut pool = PoolingAllocationConfig::new();
@@ -47,5 +51,6 @@ pub(crate) fn runner(instances: u32, memory_bytes: usize) -> Result<Engine> {
         .max_unused_warm_slots(8);
     let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    set_up(&mut config);
     Engine::new(&config)
 }

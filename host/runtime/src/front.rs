@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, oneshot};
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::begun::{Begun, begun};
@@ -17,6 +17,7 @@ use crate::bindings::gitwasi::git::{authorizer, observer, repositories, types};
 use crate::bindings::wasi::http::handler;
 use crate::body::{Activity, Body, Incoming, Outgoing, full};
 use crate::contract::{Authorizer, Fallback, Observer, Repositories, RequestContext};
+use crate::embedded;
 use crate::engine;
 use crate::flush;
 use crate::instance::{Failure, Job};
@@ -26,15 +27,6 @@ use crate::limits::Limits;
 use crate::pool::Pool;
 use crate::state::{InFlight, Sockets, State};
 use crate::ticker::Ticker;
-
-/// The front component, compiled by the build script.
-static FRONT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/front.cwasm"));
-
-/// The front with the engine behind it, compiled by the build script.
-static FRONT_WITH_ENGINE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine.cwasm"));
-
-/// The component that runs on any host of `wasi:http` components: front, engine and defaults.
-pub static SELF_CONTAINED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gitwasi.wasm"));
 
 /// Turns that a connection gets to hand over what it has of a request's body: one to be told that
 /// it is wanted, one to read.
@@ -116,7 +108,11 @@ impl FrontBuilder {
         let limits = Arc::new(self.limits);
         // Room for as many again that are on their way out.
         let instances = lanes::instances(&limits) * limits.lanes.max(1) * 2;
-        let engine = engine::runner(u32::try_from(instances)?, limits.instance_memory)?;
+        let engine = engine::runner(
+            u32::try_from(instances)?,
+            limits.instance_memory,
+            embedded::run_in_place,
+        )?;
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
@@ -127,13 +123,11 @@ impl FrontBuilder {
         authorizer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         observer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         handler::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
-        let compiled = match &self.engine {
-            Some(_) => FRONT_WITH_ENGINE,
-            None => FRONT,
+        let embedded = match &self.engine {
+            Some(_) => embedded::FRONT_WITH_ENGINE,
+            None => embedded::FRONT,
         };
-        // SAFETY: both are what the build script's `precompile_component` wrote, unchanged.
-        #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize(&engine, compiled) }?;
+        let component = embedded.load(&engine)?;
         let front = ServicePre::new(linker.instantiate_pre(&component)?)?;
         let mut environment = vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)];
         if let Some(bytes) = limits.request_bytes {
@@ -263,6 +257,8 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::Component;
+
     use super::*;
 
     fn imports(engine: &wasmtime::Engine, component: &Component) -> Vec<String> {
@@ -276,22 +272,23 @@ mod tests {
     /// What a component can reach is what it imports: a new import is a visible change.
     #[test]
     fn components_import_what_their_snapshots_say() {
-        let engine = engine::runner(1, 64 << 20).unwrap();
-        for (compiled, snapshot) in [
-            (FRONT, include_str!("../../../component/front/imports.txt")),
-            (FRONT_WITH_ENGINE, include_str!("../../../component/repositories/imports.txt")),
+        let engine = engine::runner(1, 64 << 20, embedded::run_in_place).unwrap();
+        for (embedded, snapshot) in [
+            (embedded::FRONT, include_str!("../../../component/front/imports.txt")),
+            (
+                embedded::FRONT_WITH_ENGINE,
+                include_str!("../../../component/repositories/imports.txt"),
+            ),
         ] {
-            // SAFETY: as in `FrontBuilder::load`.
-            #[allow(unsafe_code)]
-            let component = unsafe { Component::deserialize(&engine, compiled) }.unwrap();
+            let component = embedded.load(&engine).unwrap();
             assert_eq!(imports(&engine, &component), snapshot.lines().collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn the_self_contained_component_imports_nothing_but_wasi() {
-        let engine = engine::runner(1, 64 << 20).unwrap();
-        let component = Component::new(&engine, SELF_CONTAINED).unwrap();
+        let engine = engine::runner(1, 64 << 20, embedded::run_in_place).unwrap();
+        let component = Component::new(&engine, embedded::SELF_CONTAINED).unwrap();
         let imports = imports(&engine, &component);
         let snapshot = include_str!("../../../component/defaults/imports.txt");
         assert_eq!(imports, snapshot.lines().collect::<Vec<_>>());

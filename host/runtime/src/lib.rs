@@ -15,6 +15,7 @@ mod bindings;
 pub mod body;
 pub mod contract;
 mod convert;
+mod embedded;
 mod engine;
 mod flush;
 mod front;
@@ -34,5 +35,6 @@ pub use contract::{
     Observer, Principal, ProtocolVersion, Push, PushEvent, RefUpdate, Refusal, Repositories,
     Repository, RequestContext, Service, ServiceRequest, Setting, Settings,
 };
-pub use front::{EngineOptions, Front, FrontBuilder, FrontError, SELF_CONTAINED, Server};
+pub use embedded::SELF_CONTAINED;
+pub use front::{EngineOptions, Front, FrontBuilder, FrontError, Server};
 pub use limits::Limits;
