@@ -9,6 +9,9 @@ fn config() -> Config {
     config.wasm_component_model_async(true);
     // A guest that computes without end is interrupted at every tick of the epoch.
     config.epoch_interruption(true);
+    // For debuggers. It would have to be registered for each place of the code, and taken back before
+    // the place is another's.
+    config.native_unwind_info(false);
     config
 }
 

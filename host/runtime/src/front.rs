@@ -124,8 +124,8 @@ impl FrontBuilder {
         observer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         handler::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         let embedded = match &self.engine {
-            Some(_) => embedded::FRONT_WITH_ENGINE,
-            None => embedded::FRONT,
+            Some(_) => &embedded::FRONT_WITH_ENGINE,
+            None => &embedded::FRONT,
         };
         let component = embedded.load(&engine)?;
         let front = ServicePre::new(linker.instantiate_pre(&component)?)?;
@@ -274,9 +274,9 @@ mod tests {
     fn components_import_what_their_snapshots_say() {
         let engine = engine::runner(1, 64 << 20, embedded::run_in_place).unwrap();
         for (embedded, snapshot) in [
-            (embedded::FRONT, include_str!("../../../component/front/imports.txt")),
+            (&embedded::FRONT, include_str!("../../../component/front/imports.txt")),
             (
-                embedded::FRONT_WITH_ENGINE,
+                &embedded::FRONT_WITH_ENGINE,
                 include_str!("../../../component/repositories/imports.txt"),
             ),
         ] {
