@@ -1,5 +1,6 @@
 //! The components that are part of this program. They run where they lie in its file: nothing is
-//! copied, however many fronts there are, and the system may drop their pages and read them again.
+//! copied, however many fronts there are, and the system may drop their pages and read them again. Only
+//! where the file cannot be had (without `/proc`, packed) is there a copy for each front but one.
 
 use std::fs::{self, File};
 use std::io;
@@ -45,21 +46,27 @@ struct Place {
 }
 
 impl Embedded {
-    /// Makes it ready to run in an engine that [`run_in_place`] has set up.
-    pub(crate) fn load(&'static self, engine: &Engine) -> Result<Component> {
-        let Some(place) = self.take() else {
-            // SAFETY: this is what the build script's `precompile_component` wrote, unchanged.
+    /// Makes it ready to run in an engine, which `engine` makes and sets up as it is told.
+    pub(crate) fn load(
+        &'static self,
+        engine: impl Fn(&dyn Fn(&mut Config)) -> Result<Engine>,
+    ) -> Result<(Engine, Component)> {
+        if let Some(place) = self.take() {
+            let engine = engine(&run_in_place)?;
+            // SAFETY: this is what the build script's `precompile_component` wrote, unchanged. The place
+            // stays as long as the program, is never written to, and is nobody else's until wasmtime
+            // gives it back. (If this fails it may be taken for ever, which costs an address.)
             #[allow(unsafe_code)]
-            return unsafe { Component::deserialize(engine, &self.compiled.0) };
-        };
-        // SAFETY: as above; the place stays as long as the program, is never written to, and is
-        // nobody else's until wasmtime gives it back.
-        #[allow(unsafe_code)]
-        let loaded = unsafe { Component::deserialize_raw(engine, place) };
-        if loaded.is_err() {
-            self.give_back(place.as_ptr().cast());
+            match unsafe { Component::deserialize_raw(&engine, place) } {
+                Ok(component) => return Ok((engine, component)),
+                Err(error) => tracing::debug!(%error, "the embedded component has to be copied"),
+            }
         }
-        loaded
+        let engine = engine(&|_| {})?;
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize(&engine, &self.compiled.0) }?;
+        Ok((engine, component))
     }
 
     fn take(&self) -> Option<NonNull<[u8]>> {
@@ -114,8 +121,8 @@ fn map(path: &Path, offset: u64, part: &'static [u8]) -> io::Result<NonNull<[u8]
     if file.metadata()?.len() < offset + part.len() as u64 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    // SAFETY: the system chooses an address that is free. What is there is only read, and is in the
-    // file, which the system keeps from being written to as long as it is a program that runs.
+    // SAFETY: the system chooses an address that is free. What is there is only read, and nobody writes
+    // to the file of a program or a library that runs: that would change what runs already, too.
     #[allow(unsafe_code)]
     let mapped = unsafe {
         let (flags, protection) = (MapFlags::PRIVATE, ProtFlags::READ);
@@ -134,7 +141,7 @@ fn map(path: &Path, offset: u64, part: &'static [u8]) -> io::Result<NonNull<[u8]
 }
 
 /// Sets an engine up for code that it does not copy.
-pub(crate) fn run_in_place(config: &mut Config) {
+fn run_in_place(config: &mut Config) {
     config.with_custom_code_memory(Some(Arc::new(InPlace)));
 }
 
@@ -177,10 +184,7 @@ mod tests {
 
     #[test]
     fn each_engine_has_a_place_and_no_copy() {
-        let load = || {
-            let engine = engine::runner(1, 64 << 20, run_in_place).unwrap();
-            FRONT.load(&engine).unwrap()
-        };
+        let load = || FRONT.load(|set_up| engine::runner(1, 64 << 20, set_up)).unwrap();
         let components: Vec<_> = (0..3).map(|_| load()).collect();
         let taken = addresses();
         assert!(taken.len() >= 3, "{taken:?}");

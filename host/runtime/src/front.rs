@@ -108,11 +108,13 @@ impl FrontBuilder {
         let limits = Arc::new(self.limits);
         // Room for as many again that are on their way out.
         let instances = lanes::instances(&limits) * limits.lanes.max(1) * 2;
-        let engine = engine::runner(
-            u32::try_from(instances)?,
-            limits.instance_memory,
-            embedded::run_in_place,
-        )?;
+        let embedded = match &self.engine {
+            Some(_) => &embedded::FRONT_WITH_ENGINE,
+            None => &embedded::FRONT,
+        };
+        let instances = u32::try_from(instances)?;
+        let (engine, component) =
+            embedded.load(|set_up| engine::runner(instances, limits.instance_memory, set_up))?;
         let mut linker = Linker::<State>::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
@@ -123,11 +125,6 @@ impl FrontBuilder {
         authorizer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         observer::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
         handler::add_to_linker::<State, Lend>(&mut linker, |state| state)?;
-        let embedded = match &self.engine {
-            Some(_) => &embedded::FRONT_WITH_ENGINE,
-            None => &embedded::FRONT,
-        };
-        let component = embedded.load(&engine)?;
         let front = ServicePre::new(linker.instantiate_pre(&component)?)?;
         let mut environment = vec![("GITWASI_BASE_PATH".to_owned(), self.base_path)];
         if let Some(bytes) = limits.request_bytes {
@@ -272,7 +269,6 @@ mod tests {
     /// What a component can reach is what it imports: a new import is a visible change.
     #[test]
     fn components_import_what_their_snapshots_say() {
-        let engine = engine::runner(1, 64 << 20, embedded::run_in_place).unwrap();
         for (embedded, snapshot) in [
             (&embedded::FRONT, include_str!("../../../component/front/imports.txt")),
             (
@@ -280,14 +276,15 @@ mod tests {
                 include_str!("../../../component/repositories/imports.txt"),
             ),
         ] {
-            let component = embedded.load(&engine).unwrap();
+            let (engine, component) =
+                embedded.load(|set_up| engine::runner(1, 64 << 20, set_up)).unwrap();
             assert_eq!(imports(&engine, &component), snapshot.lines().collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn the_self_contained_component_imports_nothing_but_wasi() {
-        let engine = engine::runner(1, 64 << 20, embedded::run_in_place).unwrap();
+        let engine = engine::runner(1, 64 << 20, |_| {}).unwrap();
         let component = Component::new(&engine, embedded::SELF_CONTAINED).unwrap();
         let imports = imports(&engine, &component);
         let snapshot = include_str!("../../../component/defaults/imports.txt");

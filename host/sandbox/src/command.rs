@@ -44,7 +44,7 @@ pub enum GitCommand {
     /// when there are none.
     Config,
     /// All of the repository's configuration, with what it includes where it is included; before each
-    /// entry `<origin>\0`, which says in which file it is.
+    /// entry `<origin>\0`, which says in which file it is: `file:config` for its own.
     WholeConfig,
 }
 

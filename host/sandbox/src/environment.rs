@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
+use crate::command::GitCommand;
 use crate::git::Git;
 use crate::job::{Committer, Job, ProtocolVersion, WorkTree};
 use crate::platform;
@@ -80,6 +81,10 @@ pub(crate) fn for_job(job: &Job, hooks: bool, landlock: bool) -> io::Result<Vec<
     let mut environment = Environment(Vec::new());
     if job.command.needs_git_dir() {
         environment.set("GIT_DIR", ".");
+    }
+    if job.command == GitCommand::WholeConfig {
+        // If the git directory were in a work tree, its files would be named by their whole paths.
+        environment.set("GIT_WORK_TREE", "/nonexistent");
     }
     if let Some(protocol) = job.protocol {
         let version = match protocol {

@@ -87,7 +87,7 @@ impl Output {
         Self { state, first: None }
     }
 
-    /// What writes the request, for whoever wants it to go on when git has ended.
+    /// What writes the request, for whoever wants the rest of it when git has ended.
     pub(super) fn request(&self) -> Option<Arc<Pump>> {
         match &self.state {
             State::Reading(reading) => reading.process.held.request(),

@@ -8,8 +8,9 @@ use gitwasi_sandbox::{Exit, Job, Policy, SpawnError};
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::internal;
 use super::output::{Ended, Output};
@@ -134,7 +135,7 @@ impl Processes {
         let (fault, faulty) = oneshot::channel();
         let request = match (child.stdin.take(), request) {
             (Some(stdin), Some(request)) => {
-                Some(Arc::new(Pump(tokio::spawn(pump(request, stdin, spool, fault)))))
+                Some(Arc::new(Pump::start(request, stdin, spool, fault)))
             }
             _ => None,
         };
@@ -200,15 +201,23 @@ pub(super) fn failed(id: u64, ended: Ended, requested: bool) -> ErrorCode {
 
 /// Writes the request to git. If it does not arrive whole, git must not take what it got for the
 /// whole: the fault is told, and stdin stays open until git has been killed for it.
+///
+/// Returns what git did not want, if it was kept what it got: when git wants no more, or is `stopped`.
 async fn pump(
     mut request: Body,
     stdin: Sender,
     mut spool: Option<Spool>,
     fault: oneshot::Sender<KeepOpen>,
-) {
+    stopped: CancellationToken,
+) -> Option<Body> {
     let mut stdin = Some(stdin);
     loop {
-        match request.frame().await {
+        let frame = tokio::select! {
+            biased;
+            frame = request.frame() => frame,
+            () = stopped.cancelled(), if spool.is_some() => return Some(request),
+        };
+        match frame {
             Some(Ok(frame)) => {
                 let Ok(chunk) = frame.into_data() else { continue };
                 if let Some(spool) = &mut spool {
@@ -217,6 +226,9 @@ async fn pump(
                 if let Some(pipe) = &mut stdin
                     && pipe.write_all(&chunk).await.is_err()
                 {
+                    if spool.is_some() {
+                        return Some(request);
+                    }
                     // Git has read all that it wants. A client that sends on is listened to, so
                     // that it gets to read the answer.
                     stdin = None;
@@ -227,13 +239,13 @@ async fn pump(
                 if let Some(stdin) = stdin {
                     let _ = fault.send(KeepOpen(stdin));
                 }
-                return;
+                return None;
             }
             None => {
                 if let Some(spool) = spool {
                     spool.end();
                 }
-                return;
+                return None;
             }
         }
     }
@@ -243,11 +255,35 @@ async fn pump(
 pub(crate) struct KeepOpen(#[expect(dead_code, reason = "held, not read")] Sender);
 
 /// The task that writes the request. It ends when nobody holds it.
-pub(crate) struct Pump(JoinHandle<()>);
+pub(crate) struct Pump {
+    task: Mutex<JoinHandle<Option<Body>>>,
+    abort: AbortHandle,
+    stop: CancellationToken,
+}
+
+impl Pump {
+    fn start(
+        request: Body,
+        stdin: Sender,
+        spool: Option<Spool>,
+        fault: oneshot::Sender<KeepOpen>,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(pump(request, stdin, spool, fault, stop.clone()));
+        Self { abort: task.abort_handle(), task: Mutex::new(task), stop }
+    }
+
+    /// Stops, and returns what is left of a request of which a spool keeps the rest. None if there is no
+    /// more, or if it did not arrive whole. Called once, when git has ended.
+    pub(super) async fn rest(&self) -> Option<Body> {
+        self.stop.cancel();
+        (&mut *self.task.lock().await).await.ok().flatten()
+    }
+}
 
 impl Drop for Pump {
     fn drop(&mut self) {
-        self.0.abort();
+        self.abort.abort();
     }
 }
 

@@ -537,6 +537,18 @@ fn push_into_reftables_leaves_nothing_or_is_taken() {
     assert_eq!(repository.oid("main"), source.oid("main"));
     assert_no_quarantine(&repository);
     repository.fsck();
+
+    // The git directory is in the work tree, and git names its files by their whole paths.
+    repository.set("core.bare", "false");
+    repository.set("core.worktree", "..");
+    repository.set("receive.denyCurrentBranch", "ignore");
+    source.commit("main", "newer", b"newer\n");
+    source.git().run(["push", "--quiet", &server.url("app.git"), "main"]);
+    assert_eq!(
+        source.git().run(["ls-remote", &server.url("app.git"), "main"])[..40],
+        source.oid("main")
+    );
+    assert_no_quarantine(&repository);
 }
 
 #[track_caller]
@@ -738,6 +750,23 @@ fn rehearsal_that_is_killed_breaks_the_response_and_leaves_nothing() {
     let _ = connection.send(&request[request.len() / 2..]);
     let answer = connection.response("POST");
     assert!(answer.status != 200 || answer.ending != Ending::Complete, "{answer:?}");
+    assert_nothing_is_left(&server, &world, &before, &repository);
+}
+
+#[test]
+fn request_that_git_dies_of_ends_at_once_though_the_client_sends_on() {
+    let (world, repository, server, body) = large();
+    let before = Tree::read(repository.path());
+    let end = body.windows(4).position(|bytes| bytes == b"0000").unwrap();
+    let (old, new) = ("1".repeat(64), "2".repeat(64));
+    let update = format!("{old} {new} refs/heads/main\0report-status object-format=sha256");
+    let body = [pkt_line(&update).as_bytes(), &body[end..]].concat();
+    let request = Request::service("/app.git", "git-receive-pack", &body).bytes();
+    let mut connection = server.connect();
+    connection.send(&request[..request.len() / 2]).unwrap();
+    // The other half never comes.
+    let answer = connection.response("POST");
+    assert_eq!(answer.status, 400, "{answer:?}");
     assert_nothing_is_left(&server, &world, &before, &repository);
 }
 

@@ -83,8 +83,8 @@ impl<'a> Key<'a> {
         if let Some(value) = value {
             let is_path =
                 self.is("receive", Some("fsck"), "skiplist") || self.is("core", None, "worktree");
-            // Not of somebody's home, or of where git is installed.
-            let is_relative = !matches!(value.first(), None | Some(b'/' | b'~' | b'%'));
+            // Not of somebody's home or of where git is installed, nor one that need not be there.
+            let is_relative = !matches!(value.first(), None | Some(b'/' | b'~' | b'%' | b':'));
             file.extend_from_slice(b" = ");
             if is_path && is_relative {
                 quote(&[repository.as_bytes(), b"/", value].concat(), file);

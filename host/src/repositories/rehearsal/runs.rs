@@ -84,17 +84,15 @@ impl Runs {
                     return Ok(());
                 }
             }
-            // What made it die may be the scratch place, and before it had read all.
-            Err(ended @ Ended::Exit(Exit::Code(_))) => {
-                kept.settled().await;
-                if !kept.is_whole() {
-                    return Err(failed(id, ended, true));
-                }
-            }
+            // What made it die may be the scratch place.
+            Err(Ended::Exit(Exit::Code(_))) => {}
             Err(ended) => return Err(failed(id, ended, true)),
         }
-        drop(arriving);
-        let request = Some(kept.body()?);
+        let rest = match &arriving {
+            Some(pump) => pump.rest().await,
+            None => None,
+        };
+        let request = Some(kept.body(rest)?);
         let mut output = processes.start(id, slot, job, request, None, Some(push))?;
         let mut silent = side_band;
         loop {

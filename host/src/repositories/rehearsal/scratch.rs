@@ -1,7 +1,7 @@
 //! A scratch git directory: what git's decision about a push depends on.
 //!
-//! Copied, because git writes here, or linked, where git puts a new file in the place of the old one.
-//! The objects are the repository's own, by way of an alternate, which git only reads.
+//! Copied, because git writes here; where the file system can, without copying any bytes. The objects are
+//! the repository's own, by way of an alternate, which git only reads.
 //!
 //! All refs, also those that the push does not name: a loose one covers a packed one whose objects may
 //! be gone, and what a shallow client may push depends on all of them.
@@ -22,7 +22,7 @@ use super::spool::{Kept, Spool, spool};
 /// for each 30,000. A push to a repository with more is not rehearsed, and leaves what git leaves.
 const MAX_FILES: usize = 100_000;
 
-/// Bytes that are copied. The same is done with more.
+/// Bytes that are copied: the `packed-refs` of 3 million refs. The same is done with more.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// How deep refs may be nested.
@@ -142,7 +142,7 @@ impl Copy {
         self.reftables(from, to)?;
         // In this order: a ref that is packed meanwhile is found in the one or in the other.
         self.refs(from, to, Path::new("refs"), MAX_DEPTH)?;
-        self.linked(from, to, Path::new("packed-refs"))
+        self.file(from, to, Path::new("packed-refs"))
     }
 
     fn refs(&mut self, from: &Dir, to: &Dir, below: &Path, depth: usize) -> io::Result<()> {
@@ -186,27 +186,15 @@ impl Copy {
                 ) {
                     return Err(io::ErrorKind::InvalidData.into());
                 }
-                self.linked(from, to, &Path::new("reftable").join(name))?;
+                self.file(from, to, &Path::new("reftable").join(name))?;
             }
             if self.read(from, Path::new(LIST))? == list {
-                // There is none, unless the list names itself.
+                // There is none unless the list names itself.
                 let mut options = OpenOptions::new();
                 return to.open_with(LIST, options.write(true).create_new(true))?.write_all(&list);
             }
         }
         Err(io::ErrorKind::ResourceBusy.into())
-    }
-
-    /// Links a file, which git does not write to, if it is there.
-    fn linked(&mut self, from: &Dir, to: &Dir, path: &Path) -> io::Result<()> {
-        let Some(metadata) = there(from.symlink_metadata(path))? else { return Ok(()) };
-        if there(to.symlink_metadata(path))?.is_some() {
-            return Ok(());
-        }
-        if metadata.is_file() && from.hard_link(path, to, path).is_ok() {
-            return self.count(0);
-        }
-        self.file(from, to, path)
     }
 
     /// Copies a file if it is there.
@@ -222,10 +210,13 @@ impl Copy {
         let Some(opened) = there(from.open(path))? else { return Ok(()) };
         let metadata = opened.metadata()?;
         self.count(metadata.len())?;
-        // Never into one that is linked.
-        let mut copied = to.open_with(path, OpenOptions::new().write(true).create_new(true))?;
+        let copied = to.open_with(path, OpenOptions::new().write(true).create_new(true));
+        // A reftable that is in the list twice, or still there since the last attempt.
+        let Some(mut copied) = unless_there(copied)?.map(cap_std::fs::File::into_std) else {
+            return Ok(());
+        };
         // No more than was counted, if it grows.
-        io::copy(&mut opened.take(metadata.len()), &mut copied)?;
+        io::copy(&mut opened.into_std().take(metadata.len()), &mut copied)?;
         Ok(())
     }
 
@@ -253,6 +244,14 @@ impl Copy {
         self.files = self.files.checked_sub(1).ok_or(io::ErrorKind::FileTooLarge)?;
         self.bytes = self.bytes.checked_sub(bytes).ok_or(io::ErrorKind::FileTooLarge)?;
         Ok(())
+    }
+}
+
+fn unless_there<T>(made: io::Result<T>) -> io::Result<Option<T>> {
+    match made {
+        Ok(made) => Ok(Some(made)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,15 +1,18 @@
 //! A request, kept on disk while git reads it, so that another git can read it again.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use cap_std::fs::{Dir, OpenOptions};
-use gitwasi_runtime::{Body, ErrorCode};
+use gitwasi_runtime::{Body, BodyError, ErrorCode};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::watch;
 
 use super::super::files::Part;
 
@@ -19,7 +22,6 @@ pub(crate) struct Spool {
     /// The most that is kept, in bytes. A longer request cannot be read again.
     limit: u64,
     kept: Arc<Kept>,
-    _writes: watch::Sender<()>,
 }
 
 /// Where it is read again.
@@ -28,8 +30,6 @@ pub(super) struct Kept {
     length: AtomicU64,
     whole: AtomicBool,
     failed: AtomicBool,
-    /// Closed once nothing more is written.
-    written: watch::Receiver<()>,
 }
 
 /// Makes a spool, whose file has no name. Blocks.
@@ -38,16 +38,14 @@ pub(super) fn spool(directory: &Dir, limit: u64) -> io::Result<(Spool, Arc<Kept>
     let begun = directory.open_with(NAME, OpenOptions::new().write(true).create_new(true))?;
     let file = directory.open(NAME)?.into_std();
     directory.remove_file(NAME)?;
-    let (writes, written) = watch::channel(());
     let kept = Arc::new(Kept {
         file,
         length: AtomicU64::new(0),
         whole: AtomicBool::new(false),
         failed: AtomicBool::new(false),
-        written,
     });
     let file = File::from_std(begun.into_std());
-    Ok((Spool { file, limit, kept: Arc::clone(&kept), _writes: writes }, kept))
+    Ok((Spool { file, limit, kept: Arc::clone(&kept) }, kept))
 }
 
 impl Spool {
@@ -82,23 +80,47 @@ impl Spool {
 }
 
 impl Kept {
-    /// Waits until no more of the request comes.
-    pub(super) async fn settled(&self) {
-        let _ = self.written.clone().changed().await;
-    }
-
-    /// Whether all of the request is there.
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole.load(Ordering::Acquire) && !self.failed.load(Ordering::Acquire)
-    }
-
-    /// What is kept, from its first byte on.
-    pub(super) fn body(&self) -> Result<Body, ErrorCode> {
+    /// The request from its first byte on: what is kept, and behind it the `rest` that git did not get.
+    ///
+    /// # Errors
+    ///
+    /// It could not be kept, or did not arrive whole.
+    pub(super) fn body(&self, rest: Option<Body>) -> Result<Body, ErrorCode> {
         if self.failed.load(Ordering::Acquire) {
             return Err(ErrorCode::Internal("the request could not be kept".to_owned()));
         }
         let file = self.file.try_clone().map_err(super::internal)?;
         let length = self.length.load(Ordering::Acquire);
-        Ok(Part::new(File::from_std(file), Some(length)).boxed_unsync())
+        let kept = Part::new(File::from_std(file), Some(length)).boxed_unsync();
+        match rest {
+            Some(rest) => Ok(Joined { kept: Some(kept), rest }.boxed_unsync()),
+            None if self.whole.load(Ordering::Acquire) => Ok(kept),
+            None => Err(ErrorCode::Aborted),
+        }
+    }
+}
+
+/// A request in two parts.
+struct Joined {
+    /// None once it has been read.
+    kept: Option<Body>,
+    rest: Body,
+}
+
+impl http_body::Body for Joined {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(kept) = &mut self.kept {
+            match ready!(Pin::new(kept).poll_frame(cx)) {
+                Some(frame) => return Poll::Ready(Some(frame)),
+                None => self.kept = None,
+            }
+        }
+        Pin::new(&mut self.rest).poll_frame(cx)
     }
 }
