@@ -123,13 +123,19 @@ impl Reading {
         }
     }
 
-    /// Clones whose pack is thrown away.
+    /// Clones whose pack is thrown away, one after the other.
     pub(crate) fn replays(&self, subject: &Subject, column: &mut Column<'_>) {
+        const REPLAYS: u32 = 5;
         for (name, path, request) in self.replayed() {
             let name = format!("clone to {name}");
-            let cost = subject.cost(|| subject.replay(path, "git-upload-pack", request));
-            column.less(&name, "s", cost.seconds);
-            column.less(&format!("{name}, server CPU"), "s", cost.cpu_seconds);
+            let cost = subject.cost(|| {
+                for _ in 0..REPLAYS {
+                    subject.replay(path, "git-upload-pack", request);
+                }
+            });
+            let each = |seconds: f64| seconds / f64::from(REPLAYS);
+            column.less(&name, "s", each(cost.seconds));
+            column.less(&format!("{name}, server CPU"), "s", each(cost.cpu_seconds));
         }
     }
 
