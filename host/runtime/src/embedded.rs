@@ -1,6 +1,6 @@
 //! The components that are part of this program. They run where they lie in its file: nothing is
 //! copied, however many fronts there are, and the system may drop their pages and read them again. Only
-//! where the file cannot be had (without `/proc`, packed) is there a copy for each front but one.
+//! where that is not to be had (without `/proc`, packed, forbidden) does a front get a copy.
 
 use std::fs::{self, File};
 use std::io;

@@ -160,7 +160,7 @@ impl Reading {
                     self.faulty = None;
                     return Poll::Ready(None);
                 }
-                // The request arrived whole.
+                // The request arrived whole, or git wants no more of it.
                 Poll::Ready(Err(_)) => self.faulty = None,
                 Poll::Pending => {}
             }

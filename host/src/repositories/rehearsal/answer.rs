@@ -110,22 +110,27 @@ fn is_progress(line: &[u8]) -> bool {
     line.ends_with(b"\r") || line.ends_with(b", done.\n")
 }
 
-/// Whether a report says that no ref was moved, for a reason by which git would leave the objects. Where
-/// it leaves nothing anyway it is asked itself, since the reason may be the scratch place.
+/// What may be missing in the scratch place alone, or be too much for it. Git leaves nothing when it says so
+/// of all refs.
+const OF_OBJECTS: [&[u8]; 2] =
+    [b" missing necessary objects", b" unable to migrate objects to permanent storage"];
+
+/// Whether a report says that the objects were taken and no ref was moved, because of the refs.
 fn refuses_all(report: &[u8]) -> bool {
     let (mut lines, mut rest) = (Assembler::default(), report);
-    let mut unpacked = false;
-    let mut leaves_objects = false;
+    let mut refused = None;
     loop {
         match lines.next_line(&mut rest) {
-            Ok(Some(PktLine::Data(line))) => match (unpacked, line.trim_ascii_end()) {
-                (false, b"unpack ok") => unpacked = true,
-                (true, refused @ [b'n', b'g', b' ', ..]) => {
-                    leaves_objects |= !refused.ends_with(b" missing necessary objects");
+            Ok(Some(PktLine::Data(line))) => match (refused, line.trim_ascii_end()) {
+                (None, b"unpack ok") => refused = Some(0_usize),
+                (Some(count), line @ [b'n', b'g', b' ', ..])
+                    if !OF_OBJECTS.iter().any(|reason| line.ends_with(reason)) =>
+                {
+                    refused = Some(count + 1);
                 }
                 _ => return false,
             },
-            Ok(Some(PktLine::Flush)) => return leaves_objects,
+            Ok(Some(PktLine::Flush)) => return refused.is_some_and(|count| count > 0),
             _ => return false,
         }
     }
@@ -150,6 +155,7 @@ mod tests {
             b"000cng main\n0000",
             b"0012unpack broken\n0012ng main broken0000",
             b"000eunpack ok\n0026ng main missing necessary objects\n0000",
+            b"000eunpack ok\n0013ng side no way\n0026ng main missing necessary objects\n0000",
             b"PACK",
         ] {
             assert!(!refuses_all(report), "{}", String::from_utf8_lossy(report));

@@ -81,13 +81,20 @@ impl<'a> Key<'a> {
         file.extend_from_slice(b"]\n\t");
         file.extend_from_slice(self.name);
         if let Some(value) = value {
-            let is_path =
-                self.is("receive", Some("fsck"), "skiplist") || self.is("core", None, "worktree");
-            // Not of somebody's home or of where git is installed, nor one that need not be there.
-            let is_relative = !matches!(value.first(), None | Some(b'/' | b'~' | b'%' | b':'));
+            // A path that need not lead anywhere, from git 2.52 on.
+            const OPTIONAL: &[u8] = b":(optional)";
+            let (path, is_relative) = if self.is("core", None, "worktree") {
+                (value, !value.starts_with(b"/"))
+            } else {
+                let path = value.strip_prefix(OPTIONAL).unwrap_or(value);
+                // Not of somebody's home, or of where git is installed.
+                let is_relative = !matches!(path.first(), None | Some(b'/' | b'~' | b'%'));
+                (path, is_relative && self.is("receive", Some("fsck"), "skiplist"))
+            };
             file.extend_from_slice(b" = ");
-            if is_path && is_relative {
-                quote(&[repository.as_bytes(), b"/", value].concat(), file);
+            if is_relative {
+                let before = &value[..value.len() - path.len()];
+                quote(&[before, repository.as_bytes(), b"/", path].concat(), file);
             } else {
                 quote(value, file);
             }
@@ -130,6 +137,7 @@ mod tests {
             (OWN, "core.worktree\n../site"),
             (OWN, "receive.fsck.skiplist\nskip"),
             (OWN, "receive.fsck.skiplist\n/skip"),
+            (OWN, "receive.fsck.skiplist\n:(optional)skip"),
         ];
         let printed = entries.map(|(origin, entry)| format!("{origin}\0{entry}\0")).concat();
         let file = written(printed.as_bytes(), "../..");
@@ -140,7 +148,8 @@ mod tests {
             [extensions]\n\tobjectformat = \"sha256\"\n\
             [core]\n\tworktree = \"../../../site\"\n\
             [receive \"fsck\"]\n\tskiplist = \"../../skip\"\n\
-            [receive \"fsck\"]\n\tskiplist = \"/skip\"\n";
+            [receive \"fsck\"]\n\tskiplist = \"/skip\"\n\
+            [receive \"fsck\"]\n\tskiplist = \":(optional)../../skip\"\n";
         assert_eq!(String::from_utf8_lossy(ours), expected);
     }
 }
