@@ -202,7 +202,7 @@ pub(super) fn failed(id: u64, ended: Ended, requested: bool) -> ErrorCode {
 /// Writes the request to git. If it turns out not to arrive whole, git must not take what it got for
 /// the whole: the fault is told, and stdin stays open until git has been killed for it.
 ///
-/// Returns what git did not want, if it was kept what it got: when git wants no more, or is `stopped`.
+/// With a spool it ends when git wants no more or when it is `stopped`, and returns what is left.
 async fn pump(
     mut request: Body,
     stdin: Sender,

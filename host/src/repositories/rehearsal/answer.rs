@@ -110,8 +110,8 @@ fn is_progress(line: &[u8]) -> bool {
     line.ends_with(b"\r") || line.ends_with(b", done.\n")
 }
 
-/// What may be missing in the scratch place alone, or be too much for it. Git leaves nothing when it says so
-/// of all refs.
+/// Reasons that may be the scratch place's alone: not there, no room. Git leaves nothing when it gives
+/// them for all refs.
 const OF_OBJECTS: [&[u8]; 2] =
     [b" missing necessary objects", b" unable to migrate objects to permanent storage"];
 

@@ -3,9 +3,8 @@
 //! `git receive-pack` moves the objects of a push out of its quarantine before it decides about each
 //! ref, and leaves them there when it then refuses all of them. So a push with a pack is rehearsed
 //! in a scratch git directory, with the refs, with all of the configuration, and with the
-//! repository's objects as its alternate. What git refuses there, because of
-//! the refs, is answered with its own words; on everything else git runs again, in the repository, on the
-//! same bytes.
+//! repository's objects as its alternate. What git refuses there because of the refs is answered with
+//! its own words; on everything else git runs again, in the repository, on the same bytes.
 //!
 //! Hooks run in the repository alone, after a rehearsal without them. May not decide anything itself:
 //! what cannot be rehearsed git gets as it is.
