@@ -32,7 +32,9 @@ pub(crate) fn claim(root: &Path) -> Option<Server> {
     let mut since = 0;
     if directory.try_lock().is_ok() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        since = u64::try_from(now.saturating_sub(TICK).as_nanos()).unwrap_or(0);
+        since = u64::try_from(now.as_nanos()).unwrap_or(0);
+        // What this run writes is to look younger, and what a dead one wrote last must not.
+        std::thread::sleep(TICK);
         directory.unlock().ok()?;
     }
     // Whoever holds it alone does so for a moment.
@@ -56,6 +58,20 @@ mod tests {
         assert_eq!(claim(root.path()).expect("a claim").since, 0, "the second still serves");
         drop(second);
         assert!(claim(root.path()).expect("a claim").since > 0);
+    }
+
+    #[test]
+    fn what_is_written_right_before_is_older_and_right_after_younger() {
+        let root = tempfile::tempdir().expect("a directory");
+        let written = |name: &str| {
+            let path = root.path().join(name);
+            std::fs::write(&path, name).expect("a file");
+            let modified = path.metadata().expect("a file").modified().expect("a time");
+            u64::try_from(modified.duration_since(UNIX_EPOCH).expect("a time").as_nanos()).unwrap()
+        };
+        let before = written("before");
+        let since = claim(root.path()).expect("a claim").since;
+        assert!(before <= since && since < written("after"));
     }
 
     #[test]
