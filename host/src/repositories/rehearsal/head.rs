@@ -1,14 +1,12 @@
 //! Reads the head of a push, and gives the request back whole.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use gitwasi_runtime::{Body, BodyError};
+use futures_util::stream;
+use gitwasi_runtime::Body;
 use gitwasi_wire::receive_pack::{Head, HeadLimits, HeadParser, Progress};
 use http_body::Frame;
 use http_body_util::BodyExt;
+
+use super::joined;
 
 /// Bytes of a head: of one with some 10,000 refs. A push with a longer one is not rehearsed. One
 /// head is in memory for each process at most.
@@ -41,7 +39,7 @@ impl Begun {
 pub(super) async fn read(mut request: Body) -> (Option<Begun>, Body) {
     let limits = HeadLimits { head_bytes: MAX_HEAD_BYTES, ..HeadLimits::default() };
     let mut parser = HeadParser::new(limits);
-    let mut read = VecDeque::new();
+    let mut read = Vec::new();
     let mut begun: Option<Begun> = None;
     while begun
         .as_ref()
@@ -50,7 +48,7 @@ pub(super) async fn read(mut request: Body) -> (Option<Begun>, Body) {
         let chunk = match request.frame().await {
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
             Some(Err(error)) => {
-                read.push_back(Err(error));
+                read.push(Err(error));
                 break;
             }
             None => break,
@@ -64,7 +62,7 @@ pub(super) async fn read(mut request: Body) -> (Option<Begun>, Body) {
                     pack = &chunk[consumed..];
                 }
                 Err(_) => {
-                    read.push_back(Ok(chunk));
+                    read.push(Ok(Frame::data(chunk)));
                     break;
                 }
             }
@@ -72,28 +70,7 @@ pub(super) async fn read(mut request: Body) -> (Option<Begun>, Body) {
         if let Some(Begun { start, .. }) = &mut begun {
             start.extend(pack.iter().take(PACK_START - start.len()));
         }
-        read.push_back(Ok(chunk));
+        read.push(Ok(Frame::data(chunk)));
     }
-    (begun, Whole { read, rest: request }.boxed_unsync())
-}
-
-/// A request from its first byte on.
-struct Whole {
-    read: VecDeque<Result<Bytes, BodyError>>,
-    rest: Body,
-}
-
-impl http_body::Body for Whole {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.read.pop_front() {
-            Some(chunk) => Poll::Ready(Some(chunk.map(Frame::data))),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
-        }
-    }
+    (begun, joined(stream::iter(read), request))
 }

@@ -21,8 +21,12 @@ mod spool;
 
 use std::sync::Arc;
 
-use gitwasi_runtime::{Body, ErrorCode, ProtocolVersion, RequestContext};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use gitwasi_runtime::{Body, BodyError, ErrorCode, ProtocolVersion, RequestContext};
 use gitwasi_sandbox::{GitCommand, Job, WorkTree};
+use http_body::Frame;
+use http_body_util::{BodyExt, BodyStream, StreamBody};
 
 use super::processes::Slot;
 use super::quarantine::Push;
@@ -138,4 +142,12 @@ async fn settings_if_needed(
     let updates = now.updates_work_tree && job.work_tree != WorkTree::Kept;
     let hook_moves_refs = now.hook_moves_refs && repository.shared.processes.runs_hooks();
     Ok((!updates && !hook_moves_refs).then_some(whole.entries))
+}
+
+/// A request whose first frames have been read already.
+fn joined<S>(read: S, rest: Body) -> Body
+where
+    S: Stream<Item = Result<Frame<Bytes>, BodyError>> + Send + 'static,
+{
+    StreamBody::new(read.chain(BodyStream::new(rest))).boxed_unsync()
 }

@@ -1,20 +1,17 @@
 //! A request, kept on disk while git reads it, so that another git can read it again.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use cap_std::fs::{Dir, OpenOptions};
-use gitwasi_runtime::{Body, BodyError, ErrorCode};
-use http_body::Frame;
-use http_body_util::BodyExt;
+use gitwasi_runtime::{Body, ErrorCode};
+use http_body_util::{BodyExt, BodyStream};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
 use super::super::files::Part;
+use super::joined;
 
 /// Where a request is written.
 pub(crate) struct Spool {
@@ -93,34 +90,9 @@ impl Kept {
         let length = self.length.load(Ordering::Acquire);
         let kept = Part::new(File::from_std(file), Some(length)).boxed_unsync();
         match rest {
-            Some(rest) => Ok(Joined { kept: Some(kept), rest }.boxed_unsync()),
+            Some(rest) => Ok(joined(BodyStream::new(kept), rest)),
             None if self.whole.load(Ordering::Acquire) => Ok(kept),
             None => Err(ErrorCode::Aborted),
         }
-    }
-}
-
-/// A request in two parts.
-struct Joined {
-    /// None once it has been read.
-    kept: Option<Body>,
-    rest: Body,
-}
-
-impl http_body::Body for Joined {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(kept) = &mut self.kept {
-            match ready!(Pin::new(kept).poll_frame(cx)) {
-                Some(frame) => return Poll::Ready(Some(frame)),
-                None => self.kept = None,
-            }
-        }
-        Pin::new(&mut self.rest).poll_frame(cx)
     }
 }
