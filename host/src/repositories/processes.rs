@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use gitwasi_runtime::{Body, ErrorCode, RequestContext};
 use gitwasi_sandbox::{Exit, Job, Policy, SpawnError};
 use http_body_util::BodyExt;
@@ -200,7 +201,9 @@ pub(super) fn failed(id: u64, ended: Ended, requested: bool) -> ErrorCode {
 }
 
 /// Writes the request to git. If it turns out not to arrive whole, git must not take what it got for
-/// the whole: the fault is told, and stdin stays open until git has been killed for it.
+/// the whole: the fault is told, and stdin stays open until git has been killed for it. For a request
+/// may be cut behind all that git needs, which acts on it without waiting for the end, the last byte
+/// is written when the end has come.
 ///
 /// With a spool it ends when git wants no more or when it is `stopped`, and returns what is left.
 async fn pump(
@@ -211,6 +214,7 @@ async fn pump(
     stopped: CancellationToken,
 ) -> Option<Body> {
     let mut stdin = Some(stdin);
+    let mut last = Bytes::new();
     loop {
         let frame = tokio::select! {
             biased;
@@ -219,12 +223,17 @@ async fn pump(
         };
         match frame {
             Some(Ok(frame)) => {
-                let Ok(chunk) = frame.into_data() else { continue };
+                let Ok(mut chunk) = frame.into_data() else { continue };
+                if chunk.is_empty() {
+                    continue;
+                }
                 if let Some(spool) = &mut spool {
                     spool.keep(&chunk).await;
                 }
+                let next = chunk.split_off(chunk.len() - 1);
+                let mut ready = std::mem::replace(&mut last, next).chain(chunk);
                 if let Some(pipe) = &mut stdin
-                    && pipe.write_all(&chunk).await.is_err()
+                    && pipe.write_all_buf(&mut ready).await.is_err()
                 {
                     if spool.is_some() {
                         return Some(request);
@@ -244,6 +253,10 @@ async fn pump(
             None => {
                 if let Some(spool) = spool {
                     spool.end();
+                }
+                if let Some(mut stdin) = stdin {
+                    // One that has ended wants it no more.
+                    let _ = stdin.write_all(&last).await;
                 }
                 return None;
             }
@@ -296,6 +309,6 @@ async fn drain(id: u64, mut stderr: Receiver) {
         kept.extend_from_slice(&chunk[..read.min(room)]);
     }
     for line in String::from_utf8_lossy(&kept).lines() {
-        tracing::info!(target: "gitwasi::git", request = id, message = line, "git says");
+        tracing::info!(target: "gitwasi::git", request = id, line, "git says");
     }
 }

@@ -29,6 +29,29 @@ fn as_json_is_one_object_a_line() {
 }
 
 #[test]
+fn as_json_has_the_request_s_number_beside_what_git_says() {
+    let world = World::default();
+    lacks_a_tree(&world);
+    let arguments = ["--log-format", "json", "--backend", "git"];
+    let server = world.serve(&Setup::default().arguments(arguments));
+    let _ = world.git().refused(["clone", &server.url("app.git"), "copy"]);
+    let of_git = || -> Option<(serde_json::Value, String)> {
+        let log = server.log();
+        let line = log.lines().find(|line| line.contains("corruption"))?;
+        Some((serde_json::from_str(line).unwrap(), log.clone()))
+    };
+    assert!(process::eventually(Duration::from_secs(5), || of_git().is_some()), "{}", server.log());
+    let (said, log) = of_git().unwrap();
+    // Of two fields of one name the last one counts.
+    let fields = &said["fields"];
+    assert_eq!(fields["message"], "git says");
+    assert!(fields["line"].as_str().is_some_and(|line| line.contains("corruption")), "{said}");
+    let answered = format!("\"answered\",\"request\":{},", fields["request"].as_u64().unwrap());
+    let access = log.lines().find(|line| line.contains(&answered));
+    assert!(access.is_some_and(|line| line.contains("git-upload-pack")), "{log}");
+}
+
+#[test]
 fn names_no_password() {
     let world = World::default();
     world.small("app.git");
@@ -40,13 +63,17 @@ fn names_no_password() {
     assert!(!log.contains("secret") && !log.contains("YWxpY2U6c2VjcmV0"), "{log}");
 }
 
-/// A clone of a repository that lacks a tree, and what the server must log of it.
-fn of_a_broken_repository(backend: &str, words: &str) {
-    let world = World::default();
+fn lacks_a_tree(world: &World) {
     let repository = world.small("app.git");
     let tree = repository.oid("main^{tree}");
     let object = repository.path().join(format!("objects/{}/{}", &tree[..2], &tree[2..]));
     std::fs::remove_file(object).unwrap();
+}
+
+/// A clone of a repository that lacks a tree, and what the server must log of it.
+fn of_a_broken_repository(backend: &str, words: &str) {
+    let world = World::default();
+    lacks_a_tree(&world);
     let server = world.serve(&Setup::default().arguments(["--backend", backend]));
     let _ = world.git().refused(["clone", &server.url("app.git"), "copy"]);
     let told = || server.log().contains(words);

@@ -754,6 +754,37 @@ fn rehearsal_that_is_killed_breaks_the_response_and_leaves_nothing() {
 }
 
 #[test]
+fn push_whose_rehearsal_dies_is_left_to_the_repository() {
+    // Before it reads, in the middle of the request, and at its end.
+    for read in ["", "head -c 1000000", "cat"] {
+        let world = world();
+        let repository = world.small("app.git");
+        repository.set(FAST_FORWARDS.0, FAST_FORWARDS.1);
+        let source = source(&world, &repository);
+        source.add_incompressible(4 << 20);
+        let (old, new, big) = (repository.oid("main"), source.oid("main"), source.oid("big"));
+        let zero = zero(&repository);
+        let updates = [(&*old, &*new, "refs/heads/main"), (&*zero, &*big, "refs/heads/big")];
+        let request = push(&source, &updates, "atomic side-band-64k");
+        let (git, died) = (world.beside("git"), world.beside("died"));
+        let dies = format!("{read} > {}; exit 128", died.display());
+        let script =
+            format!("#!/bin/sh\ncase $(pwd) in */tmp_objdir-*) {dies} ;; esac\nexec git \"$@\"\n");
+        command::write_program(&git, &script);
+        let arguments = ["--sandbox", "off", "--git", git.to_str().unwrap()];
+        let server = world.serve(&Setup::default().allow_push().arguments(arguments));
+        let asked = Request::service("/app.git", "git-receive-pack", &request);
+        let answer = server.ask(&asked).expect(200);
+        assert!(died.exists(), "nothing was rehearsed");
+        let report = parted(&answer.body).0;
+        assert!(report.contains("ok refs/heads/main\n"), "{read:?}: {report:?}");
+        assert_eq!([repository.oid("main"), repository.oid("big")], [new, big]);
+        assert_no_quarantine(&repository);
+        repository.fsck();
+    }
+}
+
+#[test]
 fn request_that_git_dies_of_ends_at_once_though_the_client_sends_on() {
     let (world, repository, server, body) = large();
     let before = Tree::read(repository.path());
