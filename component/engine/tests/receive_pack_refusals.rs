@@ -187,6 +187,30 @@ fn atomic_pushes_with_one_bad_ref_leave_nothing() {
 }
 
 #[test]
+fn a_reflog_in_the_way_leaves_nothing() {
+    let large = Large::new(&[("core.logAllRefUpdates", "true")]);
+    let case = &large.case;
+    let logs = case.lab.path("base.git/logs");
+    for (log, name) in [
+        ("refs/heads/dir", "refs/heads/dir/new"),
+        ("refs/heads/full/x/y", "refs/heads/full"),
+        ("HEAD/x", "refs/heads/main"),
+    ] {
+        _ = std::fs::remove_dir_all(&logs);
+        std::fs::create_dir_all(logs.join(log).parent().unwrap()).unwrap();
+        write(&logs.join(log), b"");
+        let old = if name.ends_with("main") { case.b.as_str() } else { ZERO };
+        large.refused(&large.push("", old, name));
+        let push = large.push("atomic", old, name);
+        large.refused(&push.update(ZERO, &case.b, "refs/tags/beside"));
+        case.same_but_objects(&large.push("", old, name));
+    }
+    std::fs::remove_dir_all(&logs).unwrap();
+    std::fs::create_dir_all(logs.join("refs/heads/empty/x/y")).unwrap();
+    case.same(&large.push("", ZERO, "refs/heads/empty"));
+}
+
+#[test]
 fn missing_objects_leave_nothing() {
     let large = Large::new(&[("receive.fsckObjects", "false")]);
     let case = &large.case;

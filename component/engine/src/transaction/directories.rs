@@ -70,6 +70,22 @@ pub(super) async fn remove_if_empty<S: WriteStorage>(
     engine: &Engine<S>,
     path: &str,
 ) -> Result<bool> {
+    let Some(directories) = empty_directories(engine, path).await? else { return Ok(false) };
+    for directory in directories.iter().rev() {
+        match engine.storage.remove_directory(directory).await {
+            Ok(()) | Err(StorageError::NotFound) => {}
+            Err(StorageError::NotEmpty) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
+}
+
+/// A directory and those in it, the outermost first; none if there is anything but directories.
+pub(super) async fn empty_directories<S: WriteStorage>(
+    engine: &Engine<S>,
+    path: &str,
+) -> Result<Option<Vec<String>>> {
     let mut directories = Vec::new();
     let mut unread = vec![path.to_owned()];
     while let Some(directory) = unread.pop() {
@@ -79,7 +95,7 @@ pub(super) async fn remove_if_empty<S: WriteStorage>(
             Err(error) => return Err(error.into()),
         };
         if entries.iter().any(|entry| entry.kind != Kind::Directory) {
-            return Ok(false);
+            return Ok(None);
         }
         unread.extend(entries.iter().map(|entry| format!("{directory}/{}", entry.name)));
         directories.push(directory);
@@ -87,14 +103,7 @@ pub(super) async fn remove_if_empty<S: WriteStorage>(
             return Err(Error::LimitExceeded("refs"));
         }
     }
-    for directory in directories.iter().rev() {
-        match engine.storage.remove_directory(directory).await {
-            Ok(()) | Err(StorageError::NotFound) => {}
-            Err(StorageError::NotEmpty) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(true)
+    Ok(Some(directories))
 }
 
 /// Removes a directory with all that is in it. Links are removed, not followed.

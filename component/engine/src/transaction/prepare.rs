@@ -162,6 +162,8 @@ impl<'r, S: WriteStorage> FileTransaction<'r, S> {
             };
             check_old(update, &old)?;
             let new = update.new;
+            let own = new.is_some().then_some(&name);
+            self.check_logs(asked, own.into_iter().chain(&also_logged)).await?;
             return Ok(Prepared {
                 number,
                 name,
@@ -173,6 +175,23 @@ impl<'r, S: WriteStorage> FileTransaction<'r, S> {
             });
         }
         Err(Refusal::Broken(asked.clone(), name))
+    }
+
+    /// Checks that what is to be logged can be.
+    async fn check_logs(
+        &self,
+        asked: &BString,
+        names: impl Iterator<Item = &BString>,
+    ) -> Result<(), Refusal> {
+        let (engine, path) = (&self.repository.engine, &self.repository.path);
+        for name in names {
+            match reflog::obstacle(engine, path, name, self.options.log).await {
+                Ok(None) => {}
+                Ok(Some(refusal)) => return Err(refusal),
+                Err(error) => return Err(Refusal::failed(asked, error)),
+            }
+        }
+        Ok(())
     }
 
     /// Checks that a ref that is not there may be made, and clears its place.

@@ -5,7 +5,10 @@
 use bstr::{BString, ByteSlice};
 use gitwasi_wire::Oid;
 
-use super::directories::{make_parents, remove_empty_parents, remove_if_empty};
+use super::Refusal;
+use super::directories::{
+    empty_directories, make_parents, parent, remove_empty_parents, remove_if_empty,
+};
 use crate::storage::{Kind, StorageError, StorageFile, StorageWriter, WriteStorage};
 use crate::{Engine, Error, Result, hex};
 
@@ -102,6 +105,37 @@ pub(super) async fn append<S: WriteStorage>(
     let end = file.stat().await?.size;
     file.write_at(end, entry.line(storage.wall_clock() / 1_000_000_000)).await?;
     Ok(())
+}
+
+/// What keeps the reflog of a ref from being made, which would only be found out after the objects of
+/// a push have left its quarantine.
+pub(super) async fn obstacle<S: WriteStorage>(
+    engine: &Engine<S>,
+    repository: &str,
+    name: &BString,
+    log: LogRefUpdates,
+) -> Result<Option<Refusal>> {
+    let Some(text) = name.to_str().ok().filter(|name| log.makes(name.as_bytes())) else {
+        return Ok(None);
+    };
+    let path = format!("{repository}/logs/{text}");
+    match engine.look(&path).await? {
+        Some(stat) if stat.kind == Kind::File => return Ok(None),
+        Some(_) => {
+            let is_free = empty_directories(engine, &path).await?.is_some();
+            return Ok((!is_free).then(|| Refusal::LogsBelow(name.clone())));
+        }
+        None => {}
+    }
+    let mut directory = parent(&path);
+    while directory.len() > repository.len() {
+        if let Some(stat) = engine.look(directory).await? {
+            let is_free = stat.kind == Kind::Directory;
+            return Ok((!is_free).then(|| Refusal::LogInTheWay(name.clone())));
+        }
+        directory = parent(directory);
+    }
+    Ok(None)
 }
 
 /// Whether an entry for this ref would be written.

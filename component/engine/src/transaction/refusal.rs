@@ -68,6 +68,12 @@ pub(crate) enum Refusal {
     /// Files that are no refs are in the way.
     #[error("cannot lock ref '{0}': there is a non-empty directory '{1}' blocking reference '{0}'")]
     Blocked(BString, String),
+    /// Its reflog would have to be below another one.
+    #[error("cannot update the ref '{0}': unable to append to './logs/{0}': Not a directory")]
+    LogInTheWay(BString),
+    /// There are reflogs where its own would have to be.
+    #[error("cannot update the ref '{0}': there are still logs under './logs/{0}'")]
+    LogsBelow(BString),
     /// The same ref is moved twice.
     #[error("multiple updates for ref '{0}' not allowed")]
     Duplicate(BString),
