@@ -78,10 +78,13 @@ impl Options {
     }
 }
 
-/// What a push has changed.
+/// What became of a push.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pushed {
     /// The ref updates that were made, in the client's order. One that was reported as done but
     /// found nothing to do, a delete of no ref, is not among them.
     pub ref_updates: Vec<RefUpdate>,
+    /// What failed here, for the log: the pusher is told that something did, and no more. The first
+    /// few, as what fails for one ref may fail for thousands.
+    pub faults: Vec<String>,
 }

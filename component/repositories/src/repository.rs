@@ -122,12 +122,16 @@ impl GuestRepository for Served {
         let server = Instance::current()?.config.server.clone();
         let options =
             receive_pack::Options { server, ..receive_pack::Options::new(identity(&requester)) };
-        let repository = Rc::clone(&own.repository);
+        let (repository, name) = (Rc::clone(&own.repository), own.name.clone());
         response::start(|mut output| async move {
             // The front has shown the ref updates to the authorizer.
             let mut gate = Refusals(refusals);
-            receive_pack::serve(&repository, &mut request, &mut gate, &options, &mut output)
-                .await?;
+            let pushed =
+                receive_pack::serve(&repository, &mut request, &mut gate, &options, &mut output)
+                    .await?;
+            for fault in pushed.faults {
+                eprintln!("a push to {name}: {fault}");
+            }
             Ok(())
         })
         .await

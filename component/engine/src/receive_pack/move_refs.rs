@@ -60,7 +60,7 @@ impl<S: WriteStorage> Service<'_, S> {
                     continue;
                 }
                 Ok(Some(message)) => response.error(&message),
-                Err(_) => {}
+                Err(error) => response.fault("cannot read what a branch is to be at", &error),
             }
             commands[*number].refuse(failed);
             if self.atomic {
@@ -104,15 +104,16 @@ impl<S: WriteStorage> Service<'_, S> {
         let creates = numbers
             .iter()
             .any(|number| commands[*number].refused.is_none() && !commands[*number].is_delete());
-        if creates
-            && migrate::migrate(self.repository, self.quarantine, transaction.make_durable())
-                .await
-                .is_err()
-        {
-            transaction.roll_back().await;
-            let reason = "unable to migrate objects to permanent storage";
-            push::refuse_rest_of(commands, numbers, reason);
-            return;
+        if creates {
+            let durable = transaction.make_durable();
+            let migrated = migrate::migrate(self.repository, self.quarantine, durable).await;
+            if let Err(error) = migrated {
+                response.fault("cannot move objects out of the quarantine", &error);
+                transaction.roll_back().await;
+                let reason = "unable to migrate objects to permanent storage";
+                push::refuse_rest_of(commands, numbers, reason);
+                return;
+            }
         }
         let accepted = cuts
             .iter()
@@ -122,7 +123,8 @@ impl<S: WriteStorage> Service<'_, S> {
             let timeout = self.config.ref_timeout;
             let extended =
                 shallow::extend(self.repository, self.quarantine.path(), timeout, &new).await;
-            if extended.is_err() {
+            if let Err(error) = extended {
+                response.fault("cannot extend the shallow file", &error);
                 transaction.roll_back().await;
                 push::refuse_rest_of(commands, numbers, "shallow error");
                 return;
@@ -141,6 +143,9 @@ fn tell<S: WriteStorage, O: Output>(
     refusal: &transaction::Refusal,
     response: &mut Response<'_, S, O>,
 ) {
+    if let transaction::Refusal::Failed(name, error) = refusal {
+        response.fault(format_args!("cannot update ref '{name}'"), error);
+    }
     // Of several refs that stand or fall together the one that failed is told.
     if !matches!(refusal, transaction::Refusal::NotAlone) {
         response.error(&refusal.to_string());

@@ -1,5 +1,6 @@
 //! Where the answer to a push goes: messages on band 2, then the report.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use gitwasi_wire::pkt_line;
@@ -15,6 +16,9 @@ use crate::{Error, Result};
 /// Bytes gathered before they are handed on.
 const CHUNK: usize = 64 << 10;
 
+/// Faults that are kept for the log.
+const MAX_FAULTS: usize = 8;
+
 /// A response under way.
 #[derive(Debug)]
 pub(super) struct Response<'a, S: WriteStorage, O: Output> {
@@ -28,14 +32,23 @@ pub(super) struct Response<'a, S: WriteStorage, O: Output> {
     last: Duration,
     /// Whether the end of resolving deltas has been told, or is not to be.
     resolved: bool,
+    faults: Vec<String>,
 }
 
 impl<'a, S: WriteStorage, O: Output> Response<'a, S, O> {
     pub(super) fn new(storage: &'a S, output: &'a mut O) -> Self {
         let capabilities = Capabilities::default();
         let last = storage.now();
-        let buffer = Vec::new();
-        Self { storage, output, buffer, capabilities, keep_alive: 0, last, resolved: false }
+        Self {
+            storage,
+            output,
+            buffer: Vec::new(),
+            capabilities,
+            keep_alive: 0,
+            last,
+            resolved: false,
+            faults: Vec::new(),
+        }
     }
 
     /// Takes note of what the client asked for.
@@ -57,6 +70,17 @@ impl<'a, S: WriteStorage, O: Output> Response<'a, S, O> {
         self.tell(&format!("warning: {text}"));
     }
 
+    /// Keeps for the log why something could not be done.
+    pub(super) fn fault(&mut self, what: impl Display, error: &Error) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(format!("{what}: {error}"));
+        }
+    }
+
+    pub(super) fn take_faults(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.faults)
+    }
+
     /// Ends the response with a report.
     pub(super) async fn report(&mut self, report: &Report<'_>) -> Result<()> {
         report
@@ -68,7 +92,7 @@ impl<'a, S: WriteStorage, O: Output> Response<'a, S, O> {
     /// Ends the response with an error that is the client's, or ours, in the one way there is.
     pub(super) async fn fail(&mut self, error: &Error) -> Result<()> {
         let message = match error {
-            Error::Malformed(message) => message.clone(),
+            Error::Malformed(message) | Error::NoRequest(message) => message.clone(),
             Error::LimitExceeded(limit) => format!("receive-pack: {}", exceeded(limit)),
             Error::Busy => format!("receive-pack: {BUSY}"),
             Error::Unsupported(_) => "receive-pack: this is not supported here".into(),

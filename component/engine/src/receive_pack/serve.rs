@@ -43,9 +43,10 @@ pub async fn serve<S: WriteStorage>(
     output: &mut impl Output,
 ) -> Result<Pushed> {
     let mut response = Response::new(&repository.engine.storage, output);
-    let outcome = answer(repository, request, gate, options, &mut response).await;
-    if let Err(error) = &outcome {
-        _ = response.fail(error).await;
+    let mut outcome = answer(repository, request, gate, options, &mut response).await;
+    match &mut outcome {
+        Ok(pushed) => pushed.faults = response.take_faults(),
+        Err(error) => _ = response.fail(error).await,
     }
     outcome
 }
@@ -90,7 +91,9 @@ async fn answer<S: WriteStorage, O: Output>(
         return Ok(Pushed::default());
     }
     // The push does not depend on it.
-    _ = sweep_now_and_then(repository, options).await;
+    if let Err(error) = sweep_now_and_then(repository, options).await {
+        response.fault("cannot sweep what pushes have left", &error);
+    }
     let quarantine = new_quarantine(repository, options.server.as_ref());
     let service = Service {
         repository,
@@ -114,7 +117,7 @@ async fn answer<S: WriteStorage, O: Output>(
     if ref_updates.is_empty() {
         reported?;
     }
-    Ok(Pushed { ref_updates })
+    Ok(Pushed { ref_updates, ..Pushed::default() })
 }
 
 /// What the head asks for has to be what was advertised.
@@ -208,7 +211,10 @@ impl<S: WriteStorage> Service<'_, S> {
             // The refs have moved; files for others to get are no reason to say otherwise.
             let always = self.config.update_server_info;
             let made = push::made(commands);
-            _ = server_info::update(repository, self.quarantine, &made, always).await;
+            let updated = server_info::update(repository, self.quarantine, &made, always).await;
+            if let Err(error) = updated {
+                response.fault("cannot update what dumb clients read", &error);
+            }
         }
         Ok(Ok(()))
     }
@@ -240,13 +246,17 @@ impl<S: WriteStorage> Service<'_, S> {
         if let Some(reason) = input.header_error() {
             return Ok(Err(reason.into()));
         }
-        response.tell(&match &error {
+        let told = match &error {
             Error::Malformed(message) => format!("fatal: {message}"),
             Error::LimitExceeded(limit) => format!("fatal: {}", exceeded(limit)),
             Error::Busy => format!("fatal: {BUSY}"),
             Error::Storage(StorageError::NoSpace) => "fatal: no space left on device".to_owned(),
-            _ => "fatal: internal error".to_owned(),
-        });
+            error => {
+                response.fault("cannot take a pack", error);
+                "fatal: internal error".to_owned()
+            }
+        };
+        response.tell(&told);
         match &error {
             Error::Busy => return Ok(Err(BUSY.into())),
             Error::LimitExceeded(limit @ "working_memory") => {
