@@ -1,7 +1,7 @@
 //! What can go wrong, by whose fault it is.
 //!
-//! A text in here is for the operator's log, except that of [`Error::Malformed`], which git too
-//! sends to the client.
+//! A text in here is for the operator's log, except those of [`Error::Malformed`], which git too
+//! sends to the client, and of [`Error::NoRequest`].
 
 use crate::storage::StorageError;
 
@@ -17,6 +17,9 @@ pub enum Error {
     /// The client broke the protocol or asked for what it may not have.
     #[error("{0}")]
     Malformed(String),
+    /// What the client sent is no request: bytes that are no pkt-lines, or an end in the midst.
+    #[error("{0}")]
+    NoRequest(String),
     /// The repository's content contradicts itself or its format.
     #[error("corrupt: {0}")]
     Corrupt(String),

@@ -65,7 +65,8 @@ pub async fn advertise<S: Storage>(
 ///
 /// # Errors
 /// What the client is to blame for, or has to know, has been told to it in an `ERR` pkt-line
-/// or, once the packfile section has begun, on band 3; the error is returned as well.
+/// or, once the packfile section has begun, on band 3; the error is returned as well. Of
+/// [`Error::NoRequest`] nothing has been told: there is still time for a status.
 ///
 /// # Cancel safety
 /// Dropping the future ends the response short, which no client takes for whole: it ends neither

@@ -12,7 +12,7 @@ use crate::bindings::gitwasi::git::types::{ErrorCode, ProtocolVersion};
 pub(crate) fn error_code(error: Error) -> ErrorCode {
     match error {
         Error::NotARepository(_) => ErrorCode::NotFound,
-        Error::Malformed(text) => ErrorCode::Malformed(text),
+        Error::Malformed(text) | Error::NoRequest(text) => ErrorCode::Malformed(text),
         Error::Corrupt(text) => ErrorCode::Corrupt(text),
         Error::LimitExceeded(limit) => ErrorCode::LimitExceeded(limit.to_owned()),
         Error::Busy => ErrorCode::Busy,

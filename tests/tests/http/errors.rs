@@ -119,6 +119,32 @@ fn body_that_ends_inside_a_pkt_line_is_400() {
 }
 
 #[test]
+fn pkt_lines_that_go_bad_behind_good_ones_are_400() {
+    let want = pkt_line(&format!("want {}\n", "1".repeat(40)));
+    for tail in ["zzzz", "0003", "00", "0032want ", ""] {
+        for begin in ["0013command=ls-refs0001", "0011command=fetch0001", "0012command=fetch\n"] {
+            refused(&upload_pack(format!("{begin}{tail}").as_bytes()), 400);
+        }
+        let version_0 = Request::service("/app.git", "git-upload-pack", b"");
+        refused(&version_0.body(format!("{want}{tail}").as_bytes()), 400);
+    }
+}
+
+#[test]
+fn whole_request_in_a_body_that_ends_early_is_400() {
+    let (_world, server) = server();
+    let length = (ls_refs().len() + 10).to_string();
+    let request = upload_pack(&ls_refs()).replace("Content-Length", &length);
+    let chunked = upload_pack(b"").chunked(&ls_refs(), 20).bytes();
+    for bytes in [&request.bytes()[..], &chunked[..chunked.len() - 5]] {
+        let mut connection = server.connect();
+        connection.send(bytes).unwrap();
+        connection.finish_sending();
+        assert_eq!(connection.response("POST").status, 400);
+    }
+}
+
+#[test]
 fn impossible_push_is_400_or_says_which_ref() {
     let (zero, one) = ("0".repeat(40), "1".repeat(40));
     for command in [

@@ -48,6 +48,7 @@ pub(super) async fn v2(
         arrived += bytes.len();
         lease.cover(KEPT * arrived)?;
         if let Progress::Complete { request, .. } = parser.push(&bytes).map_err(refused)? {
+            end(input, arrived, limits).await?;
             return Ok(request);
         }
     }
@@ -68,10 +69,23 @@ pub(super) async fn v0(
         arrived += bytes.len();
         lease.cover(KEPT * arrived)?;
         if let Progress::Complete { request, .. } = parser.push(&bytes).map_err(refused)? {
+            end(input, arrived, limits).await?;
             return Ok(request);
         }
     }
     parser.finish().map_err(refused)
+}
+
+/// Reads up to the end, to know that the body arrived whole; git, too, leaves unread what is behind
+/// its request.
+async fn end(input: &mut impl Input, mut arrived: usize, limits: &Limits) -> Result<()> {
+    while let Some(bytes) = input.read().await? {
+        arrived += bytes.len();
+        if arrived > limits.request {
+            return Err(Error::LimitExceeded("request"));
+        }
+    }
+    Ok(())
 }
 
 fn bounds(limits: &Limits) -> RequestLimits {
@@ -79,8 +93,9 @@ fn bounds(limits: &Limits) -> RequestLimits {
 }
 
 fn refused(error: RequestError) -> Error {
-    match error.fault() {
-        Fault::Limit => Error::LimitExceeded("request"),
+    match (error.fault(), &error) {
+        (Fault::Limit, _) => Error::LimitExceeded("request"),
+        (_, RequestError::PktLine(_) | RequestError::HungUp) => Error::NoRequest(error.to_string()),
         _ => Error::Malformed(error.to_string()),
     }
 }

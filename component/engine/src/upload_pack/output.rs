@@ -90,7 +90,7 @@ impl<'a, O: Output> Response<'a, O> {
     pub(super) async fn fail(&mut self, error: &Error) -> Result<()> {
         let message = external(error);
         match self.in_pack {
-            _ if self.raw || matches!(error, Error::Aborted) => {}
+            _ if self.raw || matches!(error, Error::Aborted | Error::NoRequest(_)) => {}
             Some(band) => encode(band, Band::Error, message.as_bytes(), &mut self.buffer),
             None if self.sideband_all => {
                 encode(SideBand::Large, Band::Error, message.as_bytes(), &mut self.buffer);
@@ -104,7 +104,7 @@ impl<'a, O: Output> Response<'a, O> {
 /// What the client is told.
 fn external(error: &Error) -> String {
     match error {
-        Error::Malformed(message) => message.clone(),
+        Error::Malformed(message) | Error::NoRequest(message) => message.clone(),
         Error::LimitExceeded(limit) => format!("upload-pack: {}", exceeded(limit)),
         Error::Busy => format!("upload-pack: {BUSY}"),
         Error::Unsupported(_) => "upload-pack: this is not supported here".into(),
