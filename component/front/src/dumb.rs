@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use crate::authorize::{Read, authorize};
 use crate::bindings::gitwasi::git::repositories::DumbFile;
 use crate::bindings::gitwasi::git::types::ErrorCode;
-use crate::bindings::wasi::http::types::{Headers, Request, Response};
+use crate::bindings::wasi::http::types::{Headers, Method, Request, Response};
 use crate::name::RepositoryName;
 use crate::range::{Selection, Validators, select};
 use crate::refusal::Refusal;
@@ -28,6 +28,7 @@ pub(crate) async fn answer(
     file: DumbFile,
     request: Request,
 ) -> Result<Response, Refusal> {
+    let method = request.get_method();
     let request = request.get_headers();
     let authorized = authorize::<Read>(repository, None, &request).await?;
     let (content_type, immutable) = kind(&file);
@@ -52,12 +53,17 @@ pub(crate) async fn answer(
     headers.set("etag", validators.etag.clone());
     headers.set("accept-ranges", "bytes".to_owned());
     let asked = |name| header(&request, name);
+    if validators.changed(asked("if-match").as_deref(), asked("if-unmodified-since").as_deref()) {
+        return Err(Refusal::precondition_failed());
+    }
     if validators
         .not_modified(asked("if-none-match").as_deref(), asked("if-modified-since").as_deref())
     {
         return Ok(respond::empty(304, &headers.list()));
     }
-    let (range, if_range) = (asked("range"), asked("if-range"));
+    // RFC 9110, 14.2: of all methods only GET has ranges.
+    let range = asked("range").filter(|_| matches!(method, Method::Get));
+    let if_range = asked("if-range");
     match select(range.as_deref(), if_range.as_deref(), &validators, size) {
         Selection::NotSatisfiable => Err(Refusal::range_not_satisfiable(size)),
         Selection::Whole => {

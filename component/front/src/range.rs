@@ -22,6 +22,24 @@ impl Validators {
         httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(self.modified))
     }
 
+    /// Whether the client wants nothing of this version.
+    ///
+    /// RFC 9110, 13.1.4: "A recipient MUST ignore If-Unmodified-Since if the request contains an
+    /// If-Match header field"; a weak tag matches nothing here (13.1.1).
+    pub(crate) fn changed(
+        &self,
+        if_match: Option<&str>,
+        if_unmodified_since: Option<&str>,
+    ) -> bool {
+        match (if_match, if_unmodified_since) {
+            (Some(tags), _) => {
+                !tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == self.etag)
+            }
+            (None, Some(date)) => seconds(date).is_some_and(|since| self.modified > since),
+            (None, None) => false,
+        }
+    }
+
     /// Whether the client has this version already.
     ///
     /// RFC 9110, 13.1.3: "A recipient MUST ignore If-Modified-Since if the request contains an

@@ -78,6 +78,10 @@ impl Refusal {
         }
     }
 
+    pub(crate) fn precondition_failed() -> Self {
+        Self::new(412, "this is another version")
+    }
+
     pub(crate) fn range_not_satisfiable(size: u64) -> Self {
         Self {
             header: Some(("content-range", format!("bytes */{size}"))),

@@ -35,6 +35,28 @@ fn unmodified_since_is_304() {
 }
 
 #[test]
+fn version_that_is_not_wanted_is_412() {
+    let (_world, server, request) = loose();
+    let whole = server.ask(&request).expect(200);
+    let [etag, modified] = ["ETag", "Last-Modified"].map(|name| whole.header(name).unwrap());
+    let long_ago = "Thu, 01 Jan 1998 00:00:00 GMT";
+    for (name, value, status) in [
+        ("If-Match", etag, 200),
+        ("If-Match", "*", 200),
+        ("If-Match", &*format!("\"x\", {etag}"), 200),
+        ("If-Match", "\"other\"", 412),
+        ("If-Match", &*format!("W/{etag}"), 412),
+        ("If-Unmodified-Since", modified, 200),
+        ("If-Unmodified-Since", long_ago, 412),
+        ("If-Unmodified-Since", "yesterday", 200),
+    ] {
+        let _ = server.ask(&request.clone().header(name, value)).expect(status);
+    }
+    let both = request.header("If-Match", etag).header("If-Unmodified-Since", long_ago);
+    let _ = server.ask(&both).expect(200);
+}
+
+#[test]
 fn connection_is_kept_after_304() {
     let (_world, server, request) = loose();
     let mut connection = server.connect();

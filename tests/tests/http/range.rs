@@ -36,6 +36,16 @@ fn of_a_pack_is_that_part() {
 }
 
 #[test]
+fn is_not_for_the_head_method() {
+    let (_world, server, path, bytes) = pack();
+    for range in ["bytes=0-9", "bytes=999999999-"] {
+        let request = Request::new("HEAD", &path).header("Range", range);
+        let response = server.ask(&request).expect(200);
+        assert_eq!(response.header("Content-Length"), Some(&*bytes.len().to_string()));
+    }
+}
+
+#[test]
 fn past_the_end_is_416() {
     let (_world, server, path, bytes) = pack();
     let range = format!("bytes={}-", bytes.len());
