@@ -7,7 +7,7 @@ use bytes::Bytes;
 use gitwasi_runtime::{
     Authorizer, Decision, Fallback, FrontBuilder, FrontError, Observer, PushEvent, Repositories,
 };
-use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError};
+use gitwasi_sandbox::{Git, GitError, Mode, Policy, PolicyError, refname_components};
 use http::HeaderName;
 use http_body::Body as HttpBody;
 use tower_service::Service;
@@ -54,6 +54,9 @@ pub enum BuildError {
     /// The engine was to serve alone what it cannot.
     #[error(transparent)]
     Backend(#[from] NotAlone),
+    /// A namespace has no name that refs may have.
+    #[error("not a namespace: {0:?}")]
+    Namespace(String),
     /// There is no git to run.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -179,17 +182,21 @@ impl GitServiceBuilder {
         self
     }
 
-    /// Takes the principal from `header`, if a proxy at `address` sends it; whoever else sends it
-    /// is not believed. Call it again for more proxies.
-    pub fn trusted_proxy(mut self, header: HeaderName, address: std::net::IpAddr) -> Self {
+    /// Takes the principal from `header`, if a trusted proxy sends it; whoever else sends it is not
+    /// believed.
+    pub fn user_header(mut self, header: HeaderName) -> Self {
         self.trust.user_header = Some(header);
+        self
+    }
+
+    /// Believes a reverse proxy at `address` what it says of its clients. Call it again for more.
+    pub fn trusted_proxy(mut self, address: std::net::IpAddr) -> Self {
         self.trust.proxies.push(TrustedProxy::Address(address));
         self
     }
 
-    /// Takes the principal from `header` of whoever connects to a unix socket.
-    pub fn trusted_unix_proxy(mut self, header: HeaderName) -> Self {
-        self.trust.user_header = Some(header);
+    /// Believes whoever connects to a unix socket.
+    pub fn trusted_unix_proxy(mut self) -> Self {
         self.trust.proxies.push(TrustedProxy::Unix);
         self
     }
@@ -206,6 +213,11 @@ impl GitServiceBuilder {
     ///
     /// One clear line each: see [`BuildError`].
     pub fn build(self) -> Result<GitService, BuildError> {
+        if let Some(namespace) = &self.serving.namespace
+            && !refname_components(namespace)
+        {
+            return Err(BuildError::Namespace(namespace.clone()));
+        }
         let root = self.root.map(Root::open).transpose()?.map(Arc::new);
         let below_root = root.as_ref().filter(|_| self.lookup.is_none());
         let below_root = below_root.map(|root| root.path());

@@ -50,7 +50,7 @@ impl Peer {
 pub(crate) struct Trust {
     /// The header in which a proxy tells the principal it has verified.
     pub(crate) user_header: Option<HeaderName>,
-    /// The proxies.
+    /// The proxies, which are also believed what they say of where a request came from.
     pub(crate) proxies: Vec<TrustedProxy>,
 }
 
@@ -81,10 +81,12 @@ impl GitService {
     {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
         let peer = request.extensions().get::<Peer>().copied();
-        let principal = self.trust.principal(&mut request, peer);
+        let trusted = self.trust.trusts(peer);
+        let principal = self.trust.principal(&mut request, peer, trusted);
         let context = RequestContext {
             id: REQUESTS.fetch_add(1, Ordering::Relaxed),
             peer: peer.map(Peer::text).unwrap_or_default(),
+            trusted_peer: trusted,
             principal,
             extensions: std::mem::take(request.extensions_mut()),
             cancelled: CancellationToken::new(),
@@ -111,21 +113,29 @@ impl GitService {
 }
 
 impl Trust {
-    /// Takes the principal out of the request, if somebody trusted put it there.
-    ///
-    /// The header is removed in any case: nobody after this can take a client's word for it.
-    fn principal<B>(&self, request: &mut Request<B>, peer: Option<Peer>) -> Option<Principal> {
-        let header = self.user_header.as_ref()?;
-        // A proxy that adds its value to the client's, instead of replacing it, has told nothing.
-        let once = request.headers().get_all(header).iter().count() == 1;
-        let value = request.headers_mut().remove(header)?;
-        let trusted = self.proxies.iter().any(|proxy| match (proxy, peer) {
+    fn trusts(&self, peer: Option<Peer>) -> bool {
+        self.proxies.iter().any(|proxy| match (proxy, peer) {
             (TrustedProxy::Address(proxy), Some(Peer::Inet(peer))) => {
                 peer.ip().to_canonical() == proxy.to_canonical()
             }
             (TrustedProxy::Unix, Some(Peer::Unix)) => true,
             _ => false,
-        });
+        })
+    }
+
+    /// Takes the principal out of the request, if somebody trusted put it there.
+    ///
+    /// The header is removed in any case: nobody after this can take a client's word for it.
+    fn principal<B>(
+        &self,
+        request: &mut Request<B>,
+        peer: Option<Peer>,
+        trusted: bool,
+    ) -> Option<Principal> {
+        let header = self.user_header.as_ref()?;
+        // A proxy that adds its value to the client's, instead of replacing it, has told nothing.
+        let once = request.headers().get_all(header).iter().count() == 1;
+        let value = request.headers_mut().remove(header)?;
         if !trusted || !once {
             tracing::warn!(?peer, trusted, once, "ignored a user header");
             return None;

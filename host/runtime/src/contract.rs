@@ -21,6 +21,8 @@ pub struct RequestContext {
     pub id: u64,
     /// Where the request came from, as text for a log: an address, or empty if it is not known.
     pub peer: String,
+    /// Whether the peer is a proxy that is believed what it says of its clients.
+    pub trusted_peer: bool,
     /// Who somebody in front of this host has verified the client to be.
     pub principal: Option<Principal>,
     /// What the embedder attached to the request.

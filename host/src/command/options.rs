@@ -80,7 +80,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     pub(crate) user_header: Option<String>,
 
-    /// A proxy whose --user-header counts: an IP address, or `unix`; repeatable
+    /// A proxy that is believed --user-header and X-Forwarded-*: an IP address, or `unix`; repeatable
     #[arg(long, value_name = "ADDR")]
     #[serde(default)]
     pub(crate) trusted_proxy: Vec<String>,

@@ -8,7 +8,6 @@ use gitwasi::authorize::{AccessPolicy, Opened};
 use gitwasi::fallback::Upstream;
 use gitwasi::listen::{Address, Listener};
 use gitwasi::{GitService, Root};
-use http::HeaderName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -101,20 +100,18 @@ fn build(
     if let Some(webhook) = webhook::open(options, root)? {
         builder = builder.observer(webhook);
     }
-    match (&options.user_header, options.trusted_proxy.as_slice()) {
-        (None, []) => {}
-        (Some(_), []) => return Err("--user-header needs a --trusted-proxy".into()),
-        (None, _) => return Err("--trusted-proxy needs a --user-header".into()),
-        (Some(name), proxies) => {
-            let header: HeaderName =
-                name.parse().map_err(|_| format!("not the name of a header: {name:?}"))?;
-            for proxy in proxies {
-                builder = match Proxy::parse(proxy)? {
-                    Proxy::Address(address) => builder.trusted_proxy(header.clone(), address),
-                    Proxy::Unix => builder.trusted_unix_proxy(header.clone()),
-                };
-            }
+    if let Some(name) = &options.user_header {
+        if options.trusted_proxy.is_empty() {
+            return Err("--user-header needs a --trusted-proxy".into());
         }
+        let header = name.parse().map_err(|_| format!("not the name of a header: {name:?}"))?;
+        builder = builder.user_header(header);
+    }
+    for proxy in &options.trusted_proxy {
+        builder = match Proxy::parse(proxy)? {
+            Proxy::Address(address) => builder.trusted_proxy(address),
+            Proxy::Unix => builder.trusted_unix_proxy(),
+        };
     }
     Ok(builder.build()?)
 }

@@ -3,6 +3,7 @@
 //! Spec: RFC 9110, section 7.6.
 
 use gitwasi_runtime::{Body, BodyError, BoxFuture, Fallback, RequestContext};
+use http::header::Entry;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
@@ -66,7 +67,7 @@ impl Fallback for Upstream {
             let host = request.headers().get(header::HOST).cloned();
             *request.uri_mut() = uri;
             *request.version_mut() = http::Version::HTTP_11;
-            forward(request.headers_mut(), host, &context.peer);
+            forward(request.headers_mut(), host, context);
             match self.client.request(request).await {
                 Ok(mut response) => {
                     strip(response.headers_mut());
@@ -92,19 +93,25 @@ impl Upstream {
     }
 }
 
-/// Makes a client's headers those of a proxy. Whatever a client says of proxies is replaced.
-fn forward(headers: &mut HeaderMap, host: Option<HeaderValue>, peer: &str) {
-    const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// Makes a client's headers those of a proxy. What it says of proxies before this one is replaced,
+/// unless it is one that is believed.
+fn forward(headers: &mut HeaderMap, host: Option<HeaderValue>, context: &RequestContext) {
     strip(headers);
     headers.remove(header::HOST);
-    headers.remove(FORWARDED_FOR);
-    headers.remove(FORWARDED_HOST);
-    if let Ok(peer) = HeaderValue::from_str(peer) {
-        headers.insert(FORWARDED_FOR, peer);
+    if !context.trusted_peer {
+        let says = |name: &HeaderName| {
+            let name = name.as_str();
+            name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")
+        };
+        for name in headers.keys().filter(|name| says(name)).cloned().collect::<Vec<_>>() {
+            headers.remove(name);
+        }
     }
-    if let Some(host) = host {
-        headers.insert(FORWARDED_HOST, host);
+    if let Ok(peer) = HeaderValue::from_str(&context.peer) {
+        headers.append("x-forwarded-for", peer);
+    }
+    if let (Entry::Vacant(entry), Some(host)) = (headers.entry("x-forwarded-host"), host) {
+        entry.insert(host);
     }
 }
 

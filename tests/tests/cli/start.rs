@@ -209,6 +209,10 @@ fn nonsense_arguments_exit_with_2() {
         vec!["--hooks", "perhaps"],
         vec!["--fallback", "ftp://x"],
         vec!["--trusted-proxy", "somewhere"],
+        vec!["--user-header", "X-User"],
+        vec!["--namespace", "../x"],
+        vec!["--namespace", "a b"],
+        vec!["--namespace", ""],
     ] {
         let world = World::default();
         let root = world.root().to_str().unwrap().to_owned();
@@ -235,9 +239,15 @@ os.execv(sys.argv[2], sys.argv[2:])
 /// `landlock_create_ruleset`, the same on all architectures.
 const LANDLOCK: &str = "444";
 
-fn without_landlock(world: &World, mode: &str) -> std::process::Command {
+/// Runs `gitwasi` on a kernel without landlock.
+pub(crate) fn without_landlock() -> std::process::Command {
     let mut command = std::process::Command::new("python3");
     command.args(["-c", WITHOUT_SYSCALL, LANDLOCK]).arg(e2e::server::gitwasi_binary());
+    command
+}
+
+fn serving_without_landlock(world: &World, mode: &str) -> std::process::Command {
+    let mut command = without_landlock();
     command.arg(world.root()).args(["--listen", "127.0.0.1:0", "--sandbox", mode]);
     command
 }
@@ -245,7 +255,7 @@ fn without_landlock(world: &World, mode: &str) -> std::process::Command {
 #[test]
 fn a_sandbox_that_is_required_and_cannot_be_had_is_one_line() {
     let world = World::default();
-    let outcome = e2e::command::run(&mut without_landlock(&world, "require"), b"");
+    let outcome = e2e::command::run(&mut serving_without_landlock(&world, "require"), b"");
     assert_one_line(&outcome, &["landlock"]);
     assert!(world.serve_gitwasi(&Setup::default().arguments(["--sandbox", "require"])).pid() > 0);
 }
@@ -254,7 +264,7 @@ fn a_sandbox_that_is_required_and_cannot_be_had_is_one_line() {
 fn what_the_sandbox_lacks_is_said() {
     let world = World::default();
     world.small("app.git");
-    let server = Gitwasi::of_command(without_landlock(&world, "best-effort")).unwrap();
+    let server = Gitwasi::of_command(serving_without_landlock(&world, "best-effort")).unwrap();
     let said = || server.log().contains("no landlock");
     assert!(process::eventually(Duration::from_secs(5), said), "{server:?}");
     let setup = Setup::default().arguments(["--sandbox", "best-effort"]);

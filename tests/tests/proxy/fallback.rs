@@ -38,6 +38,33 @@ fn gets_what_is_not_gits_as_it_came() {
 }
 
 #[test]
+fn is_told_of_clients_and_proxies_by_those_who_are_believed() {
+    const SAYS: [(&str, &str); 5] = [
+        ("x-forwarded-for", "6.6.6.6"),
+        ("x-forwarded-host", "example.org"),
+        ("x-forwarded-proto", "https"),
+        ("x-real-ip", "6.6.6.6"),
+        ("forwarded", "for=6.6.6.6"),
+    ];
+    let upstream = Upstream::start(|head, mut connection| answer(&mut connection, &head));
+    for (proxy, believed) in [("127.0.0.1", true), ("10.9.8.7", false)] {
+        let world = World::default();
+        let arguments = ["--fallback", &upstream.url(), "--trusted-proxy", proxy];
+        let server = world.serve(&Setup::default().arguments(arguments));
+        let mut request = Request::get("/page");
+        for (name, value) in SAYS {
+            request = request.header(name, value);
+        }
+        let seen = server.ask(&request).expect(200).text().to_lowercase();
+        for (name, value) in SAYS {
+            assert_eq!(seen.contains(&format!("\n{name}: {value}\n")), believed, "{name}: {seen}");
+        }
+        assert!(seen.contains("\nx-forwarded-for: 127.0.0.1\n"), "{seen}");
+        assert!(believed || seen.contains("\nx-forwarded-host: localhost\n"), "{seen}");
+    }
+}
+
+#[test]
 fn does_not_get_what_is_gits() {
     let upstream = Upstream::start(|_, mut connection| answer(&mut connection, "upstream"));
     let (world, server) = before(&upstream);

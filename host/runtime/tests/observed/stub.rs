@@ -73,6 +73,7 @@ impl Stub {
         let context = RequestContext {
             id: 1,
             peer: String::new(),
+            trusted_peer: false,
             principal: None,
             extensions: http::Extensions::new(),
             cancelled: Default::default(),

@@ -62,6 +62,7 @@ impl Stub {
         RequestContext {
             id: 1,
             peer: String::new(),
+            trusted_peer: false,
             principal: None,
             extensions: http::Extensions::new(),
             cancelled: Default::default(),
