@@ -29,6 +29,7 @@ mod response;
 mod serve;
 mod server_info;
 mod shallow;
+mod worktrees;
 
 use gitwasi_wire::receive_pack::{HeadLimits, RefUpdate};
 

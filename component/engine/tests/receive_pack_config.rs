@@ -36,6 +36,112 @@ fn the_branch_of_a_linked_worktree_is_kept() {
     }
 }
 
+/// Whoever rebases or bisects has no branch checked out, and will go back to one.
+#[test]
+fn a_branch_that_is_rebased_or_bisected_is_kept() {
+    let states: &[(&[(&str, &str)], bool)] = &[
+        (&[], false),
+        (&[("rebase-merge/head-name", "refs/heads/BRANCH\n")], true),
+        (
+            &[("rebase-merge/head-name", "refs/heads/BRANCH\n"), ("rebase-merge/interactive", "")],
+            true,
+        ),
+        (&[("rebase-merge/head-name", "refs/heads/other\n")], false),
+        (&[("rebase-merge/head-name", "detached HEAD\n")], false),
+        (&[("rebase-merge/onto", "")], false),
+        (&[("rebase-apply/head-name", "refs/heads/BRANCH\n"), ("rebase-apply/rebasing", "")], true),
+        (&[("rebase-apply/head-name", "refs/heads/BRANCH")], true),
+        (
+            &[("rebase-apply/head-name", "refs/heads/BRANCH\n"), ("rebase-apply/applying", "")],
+            false,
+        ),
+        (
+            &[("rebase-apply/applying", ""), ("rebase-merge/head-name", "refs/heads/BRANCH\n")],
+            false,
+        ),
+        (&[("rebase-apply/applying", ""), ("BISECT_LOG", ""), ("BISECT_START", "BRANCH\n")], true),
+        (&[("BISECT_LOG", ""), ("BISECT_START", "refs/heads/BRANCH\n\n")], true),
+        (&[("BISECT_LOG", ""), ("BISECT_START", "\n")], false),
+        (&[("BISECT_START", "BRANCH\n")], false),
+    ];
+    for refs in ["files", "reftable"] {
+        for linked in [false, true] {
+            let case = Case::with_refs(&[], "sha1", refs);
+            let (lab, branch) = (&case.lab, if linked { "topic" } else { "main" });
+            let name = format!("refs/heads/{branch}");
+            let old = if linked { &case.a } else { &case.b };
+            let mut place = lab.path("base.git");
+            if linked {
+                lab.git("base.git", &["worktree", "add", "-q", "--detach", "../linked", "topic"]);
+                place.push("worktrees/linked");
+            } else {
+                lab.git("base.git", &["config", "core.bare", "false"]);
+                let head = ["update-ref", "--no-deref", "HEAD", &case.b];
+                lab.git("base.git", &head);
+            }
+            for (state, kept) in states {
+                for (path, content) in *state {
+                    let path = place.join(path);
+                    std::fs::create_dir_all(path.parent().expect("a parent")).expect("it is made");
+                    write(&path, content.replace("BRANCH", branch).as_bytes());
+                }
+                let report = case.same_but_objects(&case.push(old, &case.c, &name));
+                assert_eq!(
+                    report.contains("is currently checked out"),
+                    *kept,
+                    "{state:?} {report}"
+                );
+                let report = case.same_but_objects(&case.push(old, ZERO, &name));
+                assert_eq!(report.contains("\nng "), *kept, "{state:?} {report}");
+                for (path, _) in *state {
+                    let first = place.join(path.split('/').next().expect("a part"));
+                    _ = std::fs::remove_dir_all(&first);
+                    _ = std::fs::remove_file(&first);
+                }
+            }
+            write(&place.join("BISECT_LOG"), b"");
+            write(&place.join("BISECT_START"), branch.as_bytes());
+            for (key, value) in [
+                ("receive.denyCurrentBranch", "refuse"),
+                ("receive.denyDeleteCurrent", "refuse"),
+                ("receive.denyDeleteCurrent", "warn"),
+                ("receive.denyDeleteCurrent", "ignore"),
+                ("receive.denyCurrentBranch", "warn"),
+                ("receive.denyCurrentBranch", "ignore"),
+            ] {
+                lab.git("base.git", &["config", key, value]);
+                case.same_but_objects(&case.push(old, &case.c, &name));
+                case.same_but_objects(&case.push(old, ZERO, &name));
+            }
+        }
+    }
+}
+
+/// What is no worktree to git keeps no branch.
+#[test]
+fn a_worktree_that_is_none_keeps_nothing() {
+    let case = Case::new(&[]);
+    case.lab.git("base.git", &["worktree", "add", "-q", "../linked", "topic"]);
+    let place = case.lab.path("base.git/worktrees/linked");
+    let push = case.push(&case.a, &case.c, "refs/heads/topic");
+    std::fs::remove_dir_all(case.lab.path("linked")).expect("it is removed");
+    assert!(case.same_but_objects(&push).contains("is currently checked out"));
+    for content in [None, Some(""), Some("x")] {
+        std::fs::remove_file(place.join("gitdir")).expect("it is removed");
+        if let Some(content) = content {
+            write(&place.join("gitdir"), content.as_bytes());
+        }
+        case.same_but_objects(&push);
+        write(&place.join("gitdir"), b"x");
+    }
+    for head in
+        ["", "ref: refs/heads/topic", "ref:refs/heads/topic \n", "x", "ref: refs/heads/../topic"]
+    {
+        write(&place.join("HEAD"), head.as_bytes());
+        case.same_but_objects(&push);
+    }
+}
+
 #[test]
 fn objects_of_a_skip_list_are_let_off() {
     let case = Case::new(&[]);

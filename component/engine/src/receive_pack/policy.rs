@@ -2,16 +2,16 @@
 //!
 //! Spec: git-config(1), "receive.deny*"; git-check-ref-format(1)
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 
 use super::config::{Deny, ReceiveConfig};
 use super::push::Command;
 use super::response::Response;
+use super::worktrees::Heads;
 use crate::object::Kind;
-use crate::refs::reftable::{Section, Stack, Value};
-use crate::refs::{Resolved, is_valid_name};
+use crate::refs::is_valid_name;
 use crate::repository::RefStorage;
-use crate::storage::{Kind as FileKind, WriteStorage};
+use crate::storage::WriteStorage;
 use crate::upload_pack::Output;
 use crate::walk::{Range, Walk};
 use crate::{Repository, Result};
@@ -43,70 +43,6 @@ current branch, with or without a warning message.
 
 To squelch this message, you can set it to 'refuse'.";
 
-/// The branches that are checked out somewhere.
-#[derive(Debug, Default)]
-pub(super) struct Heads {
-    /// What the repository's own HEAD points to, if a ref update may depend on it.
-    own: Option<BString>,
-    /// What the HEADs of its linked worktrees point to.
-    linked: Vec<BString>,
-}
-
-impl Heads {
-    /// Reads those that `commands` have to be compared with.
-    pub(super) async fn read<S: WriteStorage>(
-        repository: &Repository<S>,
-        config: &ReceiveConfig,
-        commands: &[Command<'_>],
-    ) -> Result<Self> {
-        let mut own = None;
-        // Nothing is checked out of a bare repository's own HEAD: it may be updated.
-        if !config.is_bare || commands.iter().any(Command::is_delete) {
-            own = match repository.resolve_ref(BStr::new("HEAD")).await? {
-                Some(Resolved::Ref(head)) => head.symref_target,
-                Some(Resolved::Unborn(target)) => Some(target),
-                None => None,
-            };
-        }
-        let mut linked = Vec::new();
-        let engine = &repository.engine;
-        let directory = repository.file("worktrees");
-        let entries =
-            match engine.storage.entries(&directory, engine.limits.directory_entries).await {
-                Ok(entries) => entries,
-                Err(error) if error.is_absent() => return Ok(Self { own, linked }),
-                Err(error) => return Err(error.into()),
-            };
-        for entry in entries.iter().filter(|entry| entry.kind == FileKind::Directory) {
-            let worktree = format!("{directory}/{}", entry.name);
-            linked.extend(head_of(repository, &worktree).await?);
-        }
-        Ok(Self { own, linked })
-    }
-}
-
-/// What the HEAD of a linked worktree points to.
-async fn head_of<S: WriteStorage>(
-    repository: &Repository<S>,
-    worktree: &str,
-) -> Result<Option<BString>> {
-    let engine = &repository.engine;
-    if repository.config().ref_storage == RefStorage::Reftable {
-        let directory = format!("{worktree}/reftable");
-        if engine.look(&directory).await?.is_none() {
-            return Ok(None);
-        }
-        let stack = Stack::open_at(engine, &directory, repository.object_format()).await?;
-        let found = stack.seek(Section::Refs, b"HEAD").await?;
-        return Ok(match found.at(b"HEAD") {
-            Some(Value::Symbolic(target)) => Some(target.as_slice().into()),
-            _ => None,
-        });
-    }
-    let head = engine.read_small(&format!("{worktree}/HEAD")).await?.unwrap_or_default();
-    Ok(head.strip_prefix(b"ref:").map(|target| target.trim_ascii().into()))
-}
-
 /// Why a ref update is refused, as the client sees it; `None` if it may be made.
 ///
 /// `repository` has the objects of the push.
@@ -126,8 +62,7 @@ pub(super) async fn refusal<S: WriteStorage, O: Output>(
         return Ok(Some("funny refname"));
     }
     let is_own_head = heads.own.as_ref().is_some_and(|head| head == name);
-    let is_checked_out =
-        is_own_head && !config.is_bare || heads.linked.iter().any(|head| head == name);
+    let is_checked_out = heads.checked_out.iter().any(|branch| branch == name);
     if is_checked_out {
         match config.deny_current_branch {
             Deny::Ignore => {}
