@@ -23,6 +23,7 @@ mod input;
 mod migrate;
 mod move_refs;
 mod policy;
+mod proc_receive;
 mod push;
 mod quarantine;
 mod response;

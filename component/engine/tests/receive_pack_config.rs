@@ -142,6 +142,68 @@ fn a_worktree_that_is_none_keeps_nothing() {
     }
 }
 
+/// There is no hook on either side.
+#[test]
+fn refs_that_are_left_to_a_hook_stay() {
+    let case = Case::new(&[]);
+    for (values, left) in [
+        (&["refs/heads"][..], true),
+        (&["refs/heads/"], true),
+        (&["refs/heads/main"], true),
+        (&["refs/heads/main//"], true),
+        (&["refs/heads/mai"], false),
+        (&["refs/for", "refs/heads/topic"], true),
+        (&["a:refs/heads"], true),
+        (&["d:refs/heads"], true),
+        (&["m:refs/heads"], true),
+        (&["ad:refs/heads/new", "m:refs/heads/topic"], true),
+        (&["xa:refs/heads"], true),
+        (&[":refs/heads"], false),
+        (&["!:refs/heads/main"], false),
+        (&["a!:refs/heads/main"], true),
+        (&["!adm:refs/heads/main", "d:refs"], true),
+        (&["a:b:refs/heads"], false),
+        (&["!refs/heads/main"], false),
+        (&[""], false),
+        (&["/"], false),
+        (&["am:"], false),
+        (&["!adm:"], true),
+    ] {
+        for value in values {
+            let arguments = ["config", "--add", "receive.procReceiveRefs", value];
+            case.lab.git("base.git", &arguments);
+        }
+        for capabilities in ["", "atomic"] {
+            let push = Push::new(capabilities)
+                .update(&case.b, &case.c, "refs/heads/main")
+                .update(ZERO, &case.c, "refs/heads/new")
+                .update(&case.a, ZERO, "refs/heads/topic")
+                .pack(&case.lab, "work", &[&case.c, &format!("^{}", case.b)]);
+            let report = case.same_but_objects(&push);
+            let is_left = report.contains("fail to run proc-receive hook");
+            assert_eq!(is_left, left, "{values:?} {capabilities} {report}");
+        }
+        // Neither before nor after.
+        case.same_but_objects(&Push::new("").update(ZERO, ZERO, "refs/heads/none"));
+        case.lab.git("base.git", &["config", "--unset-all", "receive.procReceiveRefs"]);
+    }
+}
+
+#[test]
+fn an_alias_of_a_ref_that_is_left_to_a_hook_stays() {
+    for prefix in ["refs/heads/main", "refs/heads/alias"] {
+        let case = Case::new(&[("receive.procReceiveRefs", prefix)]);
+        case.lab.git("base.git", &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+        for alias in [&case.c, &case.a] {
+            let push = Push::new("")
+                .update(&case.b, &case.c, "refs/heads/main")
+                .update(&case.b, alias, "refs/heads/alias")
+                .pack(&case.lab, "work", &[&case.c, &format!("^{}", case.b)]);
+            case.same_but_objects(&push);
+        }
+    }
+}
+
 #[test]
 fn objects_of_a_skip_list_are_let_off() {
     let case = Case::new(&[]);

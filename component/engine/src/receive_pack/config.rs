@@ -4,6 +4,7 @@
 
 use bstr::{BString, ByteSlice};
 
+use super::proc_receive::ProcReceiveRefs;
 use crate::fsck::{SetError, Severities};
 use crate::repository::value::Entry;
 use crate::storage::Storage;
@@ -49,6 +50,8 @@ pub(super) struct ReceiveConfig {
     pub(super) log: LogRefUpdates,
     pub(super) max_input_size: Option<u64>,
     pub(super) packed_refs_timeout: u64,
+    /// Each `receive.procReceiveRefs`.
+    pub(super) proc_receive_refs: Vec<ProcReceiveRefs>,
     pub(super) ref_timeout: u64,
     pub(super) tables_timeout: u64,
     pub(super) shallow_update: bool,
@@ -86,12 +89,16 @@ impl ReceiveConfig {
         let number = |key: &str| last(key).map(Entry::integer).transpose();
 
         let mut hide_refs = Vec::new();
+        let mut proc_receive_refs = Vec::new();
         let mut severities = Severities::default();
         let mut warnings = Vec::new();
         for entry in entries {
             match (&*entry.section, &entry.subsection) {
                 ("transfer" | "receive", None) if entry.name == "hiderefs" => {
                     hide_refs.push(entry.text()?.trim_end_with(|end| end == '/').into());
+                }
+                ("receive", None) if entry.name == "procreceiverefs" => {
+                    proc_receive_refs.push(ProcReceiveRefs::parse(entry.text()?.as_bstr()));
                 }
                 ("receive", Some(subsection)) if ***subsection == *b"fsck" => {
                     let value = entry.text()?.to_str_lossy();
@@ -160,6 +167,7 @@ impl ReceiveConfig {
                 .and_then(|size| u64::try_from(size).ok())
                 .filter(|size| *size > 0),
             packed_refs_timeout: timeout(number("core.packedrefstimeout")?.unwrap_or(1000)),
+            proc_receive_refs,
             ref_timeout: timeout(number("core.filesreflocktimeout")?.unwrap_or(100)),
             // Not git's 100: whoever pushes waits here for all who push.
             tables_timeout: timeout(number("reftable.locktimeout")?.unwrap_or(2000)),

@@ -12,7 +12,7 @@ use super::push::{self, Command};
 use super::quarantine::{clear_away, new_quarantine, sweep_now_and_then};
 use super::response::Response;
 use super::worktrees::Heads;
-use super::{Options, PackSource, Pushed, aliases, policy, server_info};
+use super::{Options, PackSource, Pushed, aliases, policy, proc_receive, server_info};
 use crate::error::{BUSY, exceeded};
 use crate::index_pack::{self, NewObjects};
 use crate::quarantine::Quarantine;
@@ -191,7 +191,9 @@ impl<S: WriteStorage> Service<'_, S> {
         if self.atomic && any_refused {
             push::refuse_rest(commands, "atomic push failure");
         }
+        let left = proc_receive::left_to_hook(&self.config.proc_receive_refs, commands);
         aliases::check(self.repository, commands, response).await?;
+        proc_receive::refuse(&left, commands, self.atomic, response);
         let heads = Heads::read(self.repository, self.config, commands).await?;
         for number in 0..commands.len() {
             if !commands[number].is_pending() {
