@@ -38,7 +38,7 @@ use crate::quarantine::Quarantine;
 use crate::storage::WriteStorage;
 use crate::{Error, Repository, Result, fsck};
 use blocks::{Blocks as _, Inflating};
-use input::Input;
+use input::{Input, SizeLimit};
 use inspect::Inspector;
 use loose::LooseWriter;
 pub use new_objects::NewObjects;
@@ -107,7 +107,7 @@ pub struct Options {
     /// How severe findings in commits, trees, tags, `.gitmodules` and `.gitattributes` are; `None`
     /// looks for none.
     pub fsck: Option<fsck::Severities>,
-    /// Bytes that the pack may have; `None` for any number.
+    /// Bytes that the pack may have, its trailer included; `None` for any number.
     pub max_input_size: Option<u64>,
     /// Packs of fewer objects become loose objects.
     pub unpack_limit: u32,
@@ -186,9 +186,10 @@ pub(crate) async fn receive_into<S: WriteStorage>(
     let pack = format!("{}/{PACK}", quarantine.path());
     let mut spool = Spool::new(engine, quarantine);
     let mut inspector = Inspector::new(repository, options.fsck.as_ref(), observer);
-    let mut input = Input::new(source, format, options.max_input_size);
+    let mut input = Input::new(source, format);
     let count = unpack::head(&mut input, &mut spool, repository).await?;
     let few = count < options.unpack_limit;
+    input.set_limit(options.max_input_size.map(|bytes| SizeLimit { bytes, is_told: !few }))?;
     if !few {
         inspector.note_links();
     }

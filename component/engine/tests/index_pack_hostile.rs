@@ -148,7 +148,8 @@ fn an_input_limit_is_kept_in_git_s_words() {
     let mut forge = Forge::new();
     forge.whole(BLOB, &content);
     let pack = forge.finish();
-    for limit in [100, 1024, 5000, 300_000] {
+    let all = pack.len() as u64;
+    for limit in [100, 1024, 5000, 300_000, all - 20, all - 1] {
         let argument = format!("--max-input-size={limit}");
         let output = lab.git_with("b.git", &["index-pack", "--stdin", &argument], &pack, &[]);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -157,7 +158,7 @@ fn an_input_limit_is_kept_in_git_s_words() {
         let fatal = stderr.trim_end().strip_prefix("fatal: ");
         assert_eq!(Some(taken.error().to_string().as_str()), fatal, "{limit}");
     }
-    let all = Some(pack.len() as u64);
+    let all = Some(all);
     assert!(
         lab.take("b.git", &pack, &Options { max_input_size: all, ..unchecked() }).result.is_ok()
     );

@@ -205,6 +205,40 @@ fn an_alias_of_a_ref_that_is_left_to_a_hook_stays() {
 }
 
 #[test]
+fn a_pack_is_as_large_as_it_may_be() {
+    let case = Case::new(&[]);
+    let push = case.push(&case.b, &case.c, "refs/heads/main");
+    let set = |key: &str, value: String| case.lab.git("base.git", &["config", key, &value]);
+    for unpack_limit in [1, 100] {
+        set("receive.unpackLimit", unpack_limit.to_string());
+        let size = push.pack.len() as i64;
+        for (limit, fits) in [
+            (size - 21, false),
+            (size - 20, false),
+            (size - 1, false),
+            (size, true),
+            (size + 1, true),
+            (11, false),
+            (0, true),
+            (-1, false),
+            (-size, false),
+        ] {
+            set("receive.maxInputSize", limit.to_string());
+            case.fresh();
+            let ours = case.lab.engine_receives("ours.git", &push.bytes());
+            let gits = case.lab.git_receives("gits.git", &push.bytes());
+            assert_eq!(ours.report, gits.report, "{unpack_limit} {limit}");
+            assert_eq!(ours.report.starts_with("unpack ok\n"), fits, "{unpack_limit} {limit}");
+            // Git tells a negative limit by its last 32 bits.
+            if limit >= 0 {
+                assert_eq!(ours.fatal(), gits.fatal(), "{unpack_limit} {limit}");
+            }
+            assert_eq!(case.lab.all_refs("ours.git"), case.lab.all_refs("gits.git"));
+        }
+    }
+}
+
+#[test]
 fn objects_of_a_skip_list_are_let_off() {
     let case = Case::new(&[]);
     let (push, bad) = case.without_address();

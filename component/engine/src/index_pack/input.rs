@@ -15,13 +15,36 @@ pub(super) struct Input<'a, P> {
     /// Where in `chunk` the bytes begin that were not used.
     at: usize,
     used: u64,
-    max: Option<u64>,
+    limit: Option<SizeLimit>,
     hasher: Hasher,
 }
 
+/// How many bytes a pack may have, from its header to its trailer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SizeLimit {
+    pub(super) bytes: u64,
+    /// Whether the limit is told with the refusal: `git unpack-objects` does not.
+    pub(super) is_told: bool,
+}
+
 impl<'a, P: PackSource> Input<'a, P> {
-    pub(super) fn new(source: &'a mut P, format: ObjectFormat, max: Option<u64>) -> Self {
-        Self { source, chunk: Vec::new(), at: 0, used: 0, max, hasher: Hasher::new(format) }
+    pub(super) fn new(source: &'a mut P, format: ObjectFormat) -> Self {
+        Self { source, chunk: Vec::new(), at: 0, used: 0, limit: None, hasher: Hasher::new(format) }
+    }
+
+    /// Sets how large the pack may be, what was used of it included.
+    pub(super) fn set_limit(&mut self, limit: Option<SizeLimit>) -> Result<()> {
+        self.limit = limit;
+        self.check_size(self.used)
+    }
+
+    fn check_size(&self, bytes: u64) -> Result<()> {
+        let Some(limit) = self.limit.filter(|limit| bytes > limit.bytes) else { return Ok(()) };
+        let mut message = "pack exceeds maximum allowed size".to_owned();
+        if limit.is_told {
+            message += &format!(" ({})", humanise(limit.bytes));
+        }
+        Err(Error::Malformed(message))
     }
 
     /// Bytes that are here.
@@ -38,13 +61,7 @@ impl<'a, P: PackSource> Input<'a, P> {
     pub(super) fn use_up(&mut self, length: usize) -> Result<()> {
         self.at += length;
         self.used += length as u64;
-        match self.max {
-            Some(max) if self.used > max => Err(Error::Malformed(format!(
-                "pack exceeds maximum allowed size ({})",
-                humanise(max)
-            ))),
-            _ => Ok(()),
-        }
+        self.check_size(self.used)
     }
 
     /// Waits for more bytes than there are.
@@ -87,6 +104,7 @@ impl<'a, P: PackSource> Input<'a, P> {
         if trailer != checksum {
             return Err(Error::Malformed("pack is corrupted (SHA1 mismatch)".into()));
         }
+        self.check_size(self.used + trailer.len() as u64)?;
         let mut junk = !rest.is_empty();
         while !junk && let Some(next) = self.source.read().await? {
             junk = !next.is_empty();

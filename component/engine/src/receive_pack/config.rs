@@ -163,9 +163,10 @@ impl ReceiveConfig {
             warnings,
             keep_alive: number("receive.keepalive")?.unwrap_or(5).try_into().unwrap_or(0),
             log,
+            // No pack is as small as a negative size: git refuses all, too.
             max_input_size: number("receive.maxinputsize")?
-                .and_then(|size| u64::try_from(size).ok())
-                .filter(|size| *size > 0),
+                .filter(|size| *size != 0)
+                .map(|size| u64::try_from(size).unwrap_or(0)),
             packed_refs_timeout: timeout(number("core.packedrefstimeout")?.unwrap_or(1000)),
             proc_receive_refs,
             ref_timeout: timeout(number("core.filesreflocktimeout")?.unwrap_or(100)),

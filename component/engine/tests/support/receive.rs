@@ -227,6 +227,8 @@ pub struct Answer {
     pub report: String,
     /// Band 2, lines that begin with `error:` or `warning:`.
     pub messages: Vec<String>,
+    /// All of band 2.
+    pub told: String,
 }
 
 impl Answer {
@@ -249,14 +251,19 @@ impl Answer {
             }
             rest = after;
         }
-        let messages = String::from_utf8_lossy(&messages).into_owned();
+        let told = String::from_utf8_lossy(&messages).into_owned();
         // What `git rev-list` says of missing objects is not for people.
         let kept = |line: &&str| {
             (line.starts_with("error:") || line.starts_with("warning:"))
                 && !line.starts_with("error: Could not read")
         };
-        let messages = messages.lines().filter(kept).map(str::to_owned).collect();
-        Self { report: lines_of(&report), messages }
+        let messages = told.lines().filter(kept).map(str::to_owned).collect();
+        Self { report: lines_of(&report), messages, told }
+    }
+
+    /// What ended the taking in of the pack.
+    pub fn fatal(&self) -> Option<&str> {
+        self.told.lines().find(|line| line.starts_with("fatal:"))
     }
 }
 
