@@ -269,6 +269,34 @@ fn objects_of_a_skip_list_are_let_off() {
     }
 }
 
+/// What is meant is not known, and may be what lets nobody in.
+#[test]
+fn a_severity_that_is_none_lets_nobody_push() {
+    for unpack_limit in ["1", "100"] {
+        let case = Case::new(&[("receive.unpackLimit", unpack_limit)]);
+        let set = |key: &str, value| case.lab.git("base.git", &["config", key, value]);
+        set("receive.fsck.noSuch", "wran");
+        let (bad, _) = case.without_address();
+        let good = case.push(&case.b, &case.c, "refs/heads/main");
+        case.same_but_objects(&case.push(&case.a, ZERO, "refs/heads/topic"));
+        assert_eq!(same_report(&case, &good), "unpack ok\nok refs/heads/main\n");
+        for (value, checked) in
+            [("wran", "true"), ("WARN", "true"), ("", "true"), ("wran", "false")]
+        {
+            set("receive.fsck.missingEmail", value);
+            set("receive.fsckObjects", checked);
+            for push in [&good, &bad, &case.push(&case.a, ZERO, "refs/heads/topic")] {
+                case.fresh();
+                let ours = case.lab.engine_receives("ours.git", &push.bytes());
+                let gits = case.lab.git_receives("gits.git", &push.bytes());
+                assert_eq!(gits.report, "", "{gits:?}");
+                assert!(ours.report.contains("internal error"), "{ours:?}");
+                assert_eq!(files(&case.lab.path("ours.git")), files(&case.lab.path("base.git")));
+            }
+        }
+    }
+}
+
 #[test]
 fn objects_are_checked_unless_the_configuration_says_no() {
     let case = Case::new(&[]);

@@ -108,7 +108,7 @@ impl ReceiveConfig {
                     }
                     match severities.set(&entry.name, &value) {
                         Ok(()) => {}
-                        Err(SetError::UnknownMessage(_) | SetError::UnknownSeverity(_)) => {
+                        Err(SetError::UnknownMessage(_)) => {
                             warnings.push(format!("skipping unknown msg id '{}'", entry.name));
                         }
                         Err(error) => return Err(Error::Corrupt(error.to_string())),
@@ -201,5 +201,22 @@ mod tests {
         assert_eq!(skip_lists, ["list"]);
         assert_eq!(config.warnings, ["skipping unknown msg id 'nosuch'"]);
         assert!(config.fsck.is_some() && config.advertise_atomic);
+    }
+
+    #[test]
+    fn a_severity_that_is_none_is_no_setting() {
+        for (text, is_read) in [
+            ("missingEmail = wran", false),
+            ("missingEmail = Warn", false),
+            ("missingEmail =", false),
+            ("missingEmail", false),
+            ("missingEmail = wran\nmissingEmail = warn", false),
+            ("missingEmail = warn", true),
+            ("noSuch = wran", true),
+        ] {
+            let entries = value::entries(format!("[receive \"fsck\"]\n{text}\n").as_bytes());
+            let config = ReceiveConfig::from_entries(&entries.expect("entries"), &mut Vec::new());
+            assert_eq!(config.is_ok(), is_read, "{text}");
+        }
     }
 }
