@@ -83,6 +83,8 @@ pub struct Progress {
     pub done: u32,
     /// How many there are.
     pub total: u32,
+    /// Objects of the repository that were added to the pack.
+    pub added: u32,
     /// Bytes of the pack that have arrived.
     pub bytes: u64,
 }
@@ -96,6 +98,10 @@ pub enum Stage {
     Unpacking,
     /// Deltas are resolved.
     Resolving,
+    /// The rest of the deltas are resolved, on bases that the repository has.
+    Completing,
+    /// No more bases are looked for.
+    Completed,
 }
 
 /// How a pack is taken in.
@@ -210,12 +216,14 @@ pub(crate) async fn receive_into<S: WriteStorage>(
         loose,
         quarantine,
         tally: Tally::default(),
+        stage: Stage::Resolving,
     };
     resolver.compare_large(&unpacked.to_compare).await?;
     resolver.write_whole().await?;
     resolver.resolve().await?;
     let added = if options.fix_thin && resolver.tally.resolved < resolver.deltas.count() {
-        resolver.complete().await?
+        resolver.complete().await?;
+        resolver.tally.added
     } else {
         0
     };

@@ -3,7 +3,8 @@
 
 mod support;
 
-use support::receive::{Case, Push, ZERO, files};
+use support::forge::{BLOB, Forge, append, oid};
+use support::receive::{Answer, Case, Push, ZERO, files};
 use support::write;
 
 #[test]
@@ -503,5 +504,61 @@ fn info_refs_is_told_what_has_moved() {
         let ours = std::fs::read_to_string(&path).expect("a file");
         case.lab.git("ours.git", &["update-server-info"]);
         assert_eq!(ours, std::fs::read_to_string(&path).expect("a file"));
+    }
+}
+
+/// A pack of blobs: deltas on bases of the repository, and on ones in the pack.
+#[test]
+fn the_end_of_resolving_deltas_is_told() {
+    let case = Case::new(&[("receive.unpackLimit", "1"), ("receive.fsckObjects", "false")]);
+    let lab = &case.lab;
+    let content: Vec<Vec<u8>> = (0..3u8).map(|seed| vec![seed; 100]).collect();
+    let bases: Vec<[u8; 20]> = content
+        .iter()
+        .map(|content| {
+            lab.git_with("base.git", &["hash-object", "-w", "--stdin"], content, &[]);
+            oid("blob", content)
+        })
+        .collect();
+    for (thin, whole, missing) in [
+        (0, 0, 0),
+        (0, 1, 0),
+        (0, 3, 0),
+        (1, 0, 0),
+        (1, 2, 0),
+        (3, 0, 0),
+        (3, 1, 0),
+        (0, 0, 1),
+        (0, 2, 1),
+        (1, 1, 1),
+        (2, 0, 2),
+    ] {
+        for capabilities in ["", "quiet"] {
+            let mut forge = Forge::new();
+            let base = forge.whole(BLOB, &[9; 100]);
+            for number in 0..whole {
+                forge.ofs_delta(base, &append(100, &[10, number]));
+            }
+            for base in &bases[..thin] {
+                forge.ref_delta(base, &append(100, b"x"));
+            }
+            for number in 0..missing {
+                forge.ref_delta(&[number + 1; 20], &append(100, b"x"));
+            }
+            let mut push = Push::new(capabilities).update(ZERO, &case.a, "refs/heads/new");
+            push.pack = forge.finish();
+            case.fresh();
+            let ours = lab.engine_receives("ours.git", &push.bytes());
+            let gits = lab.git_receives("gits.git", &push.bytes());
+            let lines = |answer: &Answer| {
+                let lines = answer.told.split(['\r', '\n']).map(str::to_owned);
+                let last = lines.filter(|line| line.starts_with("Resolving deltas")).next_back();
+                (last, answer.fatal().map(str::to_owned))
+            };
+            assert_eq!(lines(&ours), lines(&gits), "{thin} {whole} {missing} {capabilities}");
+            let is_told = capabilities.is_empty() && thin + usize::from(whole + missing) > 0;
+            assert_eq!(lines(&ours).0.is_some(), is_told);
+            assert_eq!(ours.report, gits.report);
+        }
     }
 }

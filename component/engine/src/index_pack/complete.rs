@@ -8,10 +8,10 @@
 
 use gitwasi_wire::Oid;
 
-use super::Observer;
 use super::blocks::{PIECE, Pieces as _};
 use super::object_hasher::oid_of;
 use super::resolve::{Held, Resolver};
+use super::{Observer, Stage};
 use crate::object::Kind;
 use crate::pack_writer::{Deflater, whole_head};
 use crate::storage::WriteStorage;
@@ -21,12 +21,12 @@ use crate::{Error, Result};
 const LEVEL: u32 = 1;
 
 impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
-    /// Resolves deltas whose bases the repository has; how many bases that were. Adds them to the
-    /// pack unless its objects become loose.
-    pub(super) async fn complete(&mut self) -> Result<u32> {
+    /// Resolves deltas whose bases the repository has. Adds these to the pack unless its objects
+    /// become loose.
+    pub(super) async fn complete(&mut self) -> Result<()> {
         let odb = &self.inspector.repository.odb;
         let format = self.inspector.format();
-        let mut added = 0;
+        self.stage = Stage::Completing;
         for entry in self.deltas.unclaimed()?.iter().copied() {
             // It may have been resolved since, upon a base that was itself such a delta.
             let base = self.entries.oid(entry);
@@ -47,11 +47,12 @@ impl<S: WriteStorage, O: Observer> Resolver<'_, '_, S, O> {
             };
             if self.loose.is_none() {
                 self.append(kind, &base, &held).await?;
-                added += 1;
+                self.tally.added += 1;
             }
             self.resolve_external(kind, base, held).await?;
         }
-        Ok(added)
+        self.stage = Stage::Completed;
+        self.tell().await
     }
 
     async fn append(&mut self, kind: Kind, oid: &Oid, held: &Held<S>) -> Result<()> {

@@ -45,6 +45,7 @@ pub(super) struct Resolver<'a, 'r, S: WriteStorage, O> {
     /// Where files are made that hold large blobs for a while.
     pub(super) quarantine: &'r Quarantine,
     pub(super) tally: Tally,
+    pub(super) stage: Stage,
 }
 
 /// What was counted.
@@ -52,6 +53,8 @@ pub(super) struct Resolver<'a, 'r, S: WriteStorage, O> {
 pub(super) struct Tally {
     /// Deltas that were resolved.
     pub(super) resolved: u32,
+    /// Bases that were added from the repository.
+    pub(super) added: u32,
     /// Bytes that these came to.
     inflated: u64,
     /// Bytes of the largest base that was taken from the repository.
@@ -215,8 +218,13 @@ impl<'r, S: WriteStorage, O: Observer> Resolver<'_, 'r, S, O> {
 
     async fn told(&mut self) -> Result<()> {
         self.tally.resolved += 1;
-        let (done, total) = (self.tally.resolved, self.deltas.count());
-        let progress = Progress { stage: Stage::Resolving, done, total, bytes: self.spool.len() };
+        self.tell().await
+    }
+
+    pub(super) async fn tell(&mut self) -> Result<()> {
+        let Tally { resolved: done, added, .. } = self.tally;
+        let (stage, total, bytes) = (self.stage, self.deltas.count(), self.spool.len());
+        let progress = Progress { stage, done, total, added, bytes };
         self.inspector.observer.progress(progress).await
     }
 

@@ -104,7 +104,7 @@ pub(super) async fn unpack<'r, S: WriteStorage, P: PackSource, O: Observer>(
     for done in 0..count {
         unpacker.entry().await?;
         let bytes = unpacker.input.used();
-        let progress = Progress { stage, done: done + 1, total: count, bytes };
+        let progress = Progress { stage, done: done + 1, total: count, added: 0, bytes };
         unpacker.inspector.observer.progress(progress).await?;
     }
     let Unpacker { input, spool, mut out, .. } = unpacker;

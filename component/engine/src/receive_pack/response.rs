@@ -124,14 +124,23 @@ impl<S: WriteStorage, O: Output> Observer for Response<'_, S, O> {
         // Git is silent about few objects, which become loose ones.
         self.resolved |= progress.stage == Stage::Unpacking;
         // Before that the client is still sending, and is not kept waiting by us.
-        if progress.stage != Stage::Resolving || !self.capabilities.side_band_64k {
+        if matches!(progress.stage, Stage::Receiving | Stage::Unpacking)
+            || !self.capabilities.side_band_64k
+        {
             return Ok(());
         }
-        if progress.done == progress.total && progress.total > 0 && !self.resolved {
+        let Progress { stage, done, total, added, .. } = progress;
+        let ended = match stage {
+            Stage::Completed if added == 1 => Some("completed with 1 local object".to_owned()),
+            Stage::Completed => Some(format!("completed with {added} local objects")),
+            Stage::Resolving if done == total => Some("done".to_owned()),
+            _ => None,
+        };
+        if let Some(ended) = ended.filter(|_| total > 0 && !self.resolved) {
             self.resolved = true;
             if !self.capabilities.quiet {
-                let total = progress.total;
-                self.tell(&format!("Resolving deltas: 100% ({total}/{total}), done."));
+                let percent = u64::from(done) * 100 / u64::from(total);
+                self.tell(&format!("Resolving deltas: {percent:>3}% ({done}/{total}), {ended}."));
             }
         }
         let now = self.storage.now();
