@@ -231,6 +231,35 @@ fn missing_objects_leave_nothing() {
 }
 
 #[test]
+fn a_tip_that_is_missing_is_named() {
+    let case = Case::new(&[]);
+    let (lab, none, other) = (&case.lab, "1".repeat(40), "2".repeat(40));
+    for (updates, named) in [
+        (&[(&*case.c, "refs/heads/new"), (&none, "refs/heads/none")][..], Some(&none)),
+        (&[(&none, "refs/heads/none")], Some(&none)),
+        (&[(&other, "refs/heads/other"), (&none, "refs/heads/none")], Some(&other)),
+        (&[(&*case.c, "refs/heads/new")], None),
+    ] {
+        for capabilities in ["", "quiet", "atomic"] {
+            let mut push = Push::new(capabilities).pack(lab, "work", &[&case.c, "^main~1"]);
+            for (new, name) in updates {
+                push = push.update(ZERO, new, name);
+            }
+            case.fresh();
+            let ours = lab.engine_receives("ours.git", &push.bytes());
+            let gits = lab.git_receives("gits.git", &push.bytes());
+            assert_eq!(ours.fatal(), gits.fatal(), "{updates:?}");
+            let fatal = named.map(|named| format!("fatal: bad object {named}"));
+            assert_eq!(ours.fatal(), fatal.as_deref());
+            // With git's the others of an atomic push are moved.
+            if capabilities != "atomic" {
+                assert_eq!(ours.report, gits.report);
+            }
+        }
+    }
+}
+
+#[test]
 fn broken_packs_leave_nothing() {
     let large = Large::new(&[]);
     let good = large.push("", &large.case.b, "refs/heads/main");

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use bstr::{BStr, BString, ByteSlice};
 use gitwasi_wire::Oid;
 
+use super::push::Command;
 use crate::index_pack::NewObjects;
 use crate::object::{Kind, Tag};
 use crate::refs::{Resolved, is_hidden};
@@ -20,6 +21,25 @@ use crate::{Error, Repository, Result};
 
 /// Bytes that an oid takes in a sorted set.
 const EACH: usize = 64;
+
+/// The first of the new tips that is not there, if that is why one is refused.
+///
+/// It is what the pusher is told of what is missing; git's words for what lies further back depend
+/// on the order of its walk.
+pub(super) async fn missing_tip<S: WriteStorage>(
+    repository: &Repository<S>,
+    commands: &[Command<'_>],
+) -> Result<Option<Oid>> {
+    for command in commands {
+        let tip = command.update.new_oid;
+        if command.refused.as_deref() == Some("missing necessary objects")
+            && repository.odb().find(&tip).await?.is_none()
+        {
+            return Ok(Some(tip));
+        }
+    }
+    Ok(None)
+}
 
 /// Oids in their order, each once.
 struct Sorted {

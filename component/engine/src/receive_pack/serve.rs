@@ -6,6 +6,7 @@ use bstr::ByteSlice;
 use gitwasi_wire::receive_pack::Head;
 
 use super::config::ReceiveConfig;
+use super::connectivity::missing_tip;
 use super::gate::{Gate, Push};
 use super::input::Input;
 use super::push::{self, Command};
@@ -178,6 +179,9 @@ impl<S: WriteStorage> Service<'_, S> {
         if self.head.expects_pack() {
             (with_new, cuts) = self.check_objects(&new, commands).await?;
             repository = &with_new;
+            if let Some(tip) = missing_tip(repository, commands).await? {
+                response.tell(&format!("fatal: bad object {tip}"));
+            }
         }
         for command in commands.iter_mut().filter(|command| command.refused.is_none()) {
             if is_hidden(command.update.name.as_bstr(), &self.config.hide_refs) {
