@@ -27,6 +27,7 @@ mod proc_receive;
 mod push;
 mod quarantine;
 mod response;
+mod rounds;
 mod serve;
 mod server_info;
 mod shallow;

@@ -36,6 +36,62 @@ fn several_refs_move_one_by_one() {
 }
 
 #[test]
+fn what_depends_on_one_another_moves_in_its_order() {
+    for (refs, unpack_limit) in [("files", "100"), ("files", "1"), ("reftable", "100")] {
+        let settings = [("core.logAllRefUpdates", "true"), ("receive.unpackLimit", unpack_limit)];
+        let case = Case::with_refs(&settings, "sha1", refs);
+        let (a, b, c, d) = (&*case.a, &*case.b, &*case.c, &*case.d);
+        let main = "refs/heads/main";
+        for (updates, outcomes) in [
+            (&[(a, b, "refs/heads/topic"), (b, c, "refs/heads/topic")][..], "oo"),
+            (&[(b, c, main), (b, d, main), (c, b, main), (b, d, main)], "onoo"),
+            (&[(b, c, main), (ZERO, c, "refs/heads/new"), (c, d, main)], "ooo"),
+            (&[(b, c, main), (b, c, main)], "on"),
+            (&[(ZERO, c, "refs/heads/new"), (ZERO, c, "refs/heads/new")], "on"),
+            (&[(ZERO, d, "refs/heads/n"), (ZERO, c, "refs/heads/n/x")], "on"),
+            (&[(ZERO, d, "refs/heads/n/x/y"), (ZERO, c, "refs/heads/n")], "on"),
+            (&[(b, d, "refs/heads/n"), (ZERO, c, "refs/heads/n/x")], "no"),
+            (
+                &[
+                    (ZERO, c, "refs/heads/n/x"),
+                    (ZERO, c, "refs/heads/n/y"),
+                    (ZERO, c, "refs/heads/n/x/z"),
+                ],
+                "oon",
+            ),
+            (&[(a, ZERO, "refs/heads/topic"), (a, ZERO, "refs/heads/topic")], "on"),
+        ] {
+            let mut push = Push::new("").pack(&case.lab, "work", &[c, d, "^main~1"]);
+            for (old, new, name) in updates {
+                push = push.update(old, new, name);
+            }
+            if updates.iter().all(|(_, new, _)| *new == ZERO) {
+                push.pack.clear();
+            }
+            let report = case.same(&push);
+            let found = report.lines().skip(1).map(|line| &line[..1]).collect::<String>();
+            assert_eq!(found, outcomes, "{report}");
+        }
+    }
+}
+
+/// A request does not get as many transactions as it has lines.
+#[test]
+fn a_ref_moves_so_many_times_in_a_push() {
+    let case = Case::new(&[]);
+    let mut push = case.push(&case.b, &case.c, "refs/heads/main");
+    for _ in 0..20 {
+        push = push.update(&case.c, &case.b, "refs/heads/main");
+        push = push.update(&case.b, &case.c, "refs/heads/main");
+    }
+    case.fresh();
+    let ours = case.lab.engine_receives("ours.git", &push.bytes());
+    assert_eq!(ours.report.matches("ok refs/heads/main\n").count(), 17, "{ours:?}");
+    assert!(ours.told.contains("multiple updates for ref 'refs/heads/main' not allowed"));
+    case.lab.fsck("ours.git");
+}
+
+#[test]
 fn many_refs_move_at_once() {
     let case = Case::new(&[("core.logAllRefUpdates", "always")]);
     let mut push = case.push(&case.b, &case.c, "refs/heads/main");

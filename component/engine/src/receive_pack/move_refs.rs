@@ -5,12 +5,13 @@ use gitwasi_wire::Oid;
 use super::check_objects::Cuts;
 use super::push::{self, Command};
 use super::response::Response;
+use super::rounds::rounds;
 use super::serve::Service;
 use super::{migrate, policy, shallow};
-use crate::Repository;
 use crate::storage::WriteStorage;
 use crate::transaction::{self, Transaction, Update};
 use crate::upload_pack::Output;
+use crate::{Error, Repository};
 
 impl<S: WriteStorage> Service<'_, S> {
     /// Moves refs: deletes first, so that names become free, unless it is all or nothing.
@@ -28,24 +29,30 @@ impl<S: WriteStorage> Service<'_, S> {
             });
             numbers.collect()
         };
+        let mut is_out = false;
         if self.atomic {
             let numbers = pending(commands, None);
-            self.transact(repository, commands, &numbers, cuts, response).await;
-        } else {
-            for deletes in [true, false] {
-                let numbers = pending(commands, Some(deletes));
-                self.transact(repository, commands, &numbers, cuts, response).await;
+            self.transact(repository, commands, &numbers, cuts, &mut is_out, response).await;
+            return;
+        }
+        for deletes in [true, false] {
+            let numbers = pending(commands, Some(deletes));
+            let updates = numbers.iter().map(|number| (*number, commands[*number].update));
+            for numbers in rounds(&updates.collect::<Vec<_>>()) {
+                self.transact(repository, commands, &numbers, cuts, &mut is_out, response).await;
             }
         }
     }
 
-    /// Locks refs, lets the objects out of the quarantine if any ref may move, and moves them.
+    /// Locks refs, lets the objects out of the quarantine if any ref may move and they are not out
+    /// yet, and moves the refs.
     async fn transact<O: Output>(
         &self,
         repository: &Repository<S>,
         commands: &mut [Command<'_>],
         numbers: &[usize],
         cuts: &Cuts,
+        is_out: &mut bool,
         response: &mut Response<'_, S, O>,
     ) {
         let failed = match self.atomic {
@@ -106,7 +113,11 @@ impl<S: WriteStorage> Service<'_, S> {
             .any(|number| commands[*number].refused.is_none() && !commands[*number].is_delete());
         if creates {
             let durable = transaction.make_durable();
-            let migrated = migrate::migrate(self.repository, self.quarantine, durable).await;
+            let migrated = match *is_out {
+                true => durable.await.map_err(Error::from),
+                false => migrate::migrate(self.repository, self.quarantine, durable).await,
+            };
+            *is_out |= migrated.is_ok();
             if let Err(error) = migrated {
                 response.fault("cannot move objects out of the quarantine", &error);
                 transaction.roll_back().await;
