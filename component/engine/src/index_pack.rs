@@ -117,6 +117,8 @@ pub struct Options {
     pub max_input_size: Option<u64>,
     /// Packs of fewer objects become loose objects.
     pub unpack_limit: u32,
+    /// Whether a pack gets a `.rev` beside its index.
+    pub reverse_index: bool,
 }
 
 impl Default for Options {
@@ -127,6 +129,7 @@ impl Default for Options {
             fsck: Some(fsck::Severities::default()),
             max_input_size: None,
             unpack_limit: 100,
+            reverse_index: true,
         }
     }
 }
@@ -147,7 +150,7 @@ pub struct Received {
 pub enum Stored {
     /// Nowhere: there were none.
     Nothing,
-    /// In `pack/pack-<checksum>.pack` of the quarantine, with `.idx` and `.rev`.
+    /// In `pack/pack-<checksum>.pack` of the quarantine, with `.idx` and possibly `.rev`.
     Pack {
         /// The pack's checksum, which is its name.
         checksum: Oid,
@@ -256,8 +259,10 @@ pub(crate) async fn receive_into<S: WriteStorage>(
         let checksum = Oid::from_bytes(&trailer).ok_or_else(|| Error::corrupt("a checksum"))?;
         let name = format!("{pack}/pack-{checksum}");
         spool.rename(&format!("{name}.pack")).await?;
-        let rev = format!("{name}.rev");
-        write_index::rev(engine, &rev, format, &order, &trailer, entries.memory()).await?;
+        if options.reverse_index {
+            let rev = format!("{name}.rev");
+            write_index::rev(engine, &rev, format, &order, &trailer, entries.memory()).await?;
+        }
         // Last, for it is what makes a pack of them.
         let (temporary, idx) = (format!("{pack}/tmp_idx_incoming"), format!("{name}.idx"));
         write_index::idx(engine, &temporary, format, &entries, &order, &trailer).await?;

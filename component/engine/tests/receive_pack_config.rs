@@ -239,6 +239,23 @@ fn a_pack_is_as_large_as_it_may_be() {
 }
 
 #[test]
+fn a_pack_has_a_reverse_index_unless_the_configuration_says_no() {
+    let case = Case::new(&[("receive.unpackLimit", "1")]);
+    let push = case.push(&case.b, &case.c, "refs/heads/main");
+    for value in ["", "true", "false"] {
+        if !value.is_empty() {
+            case.lab.git("base.git", &["config", "pack.writeReverseIndex", value]);
+        }
+        case.same(&push);
+        let [ours, gits] = ["ours.git", "gits.git"].map(|name| {
+            let files = files(&case.lab.path(name));
+            files.keys().filter(|name| name.ends_with(".rev")).count()
+        });
+        assert_eq!((ours, gits), if value == "false" { (0, 0) } else { (1, 1) }, "{value}");
+    }
+}
+
+#[test]
 fn objects_of_a_skip_list_are_let_off() {
     let case = Case::new(&[]);
     let (push, bad) = case.without_address();

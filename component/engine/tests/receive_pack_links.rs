@@ -8,8 +8,13 @@ use support::Lab;
 use support::push::keep;
 use support::receive::{Push, ZERO, serve_raw};
 
-const UNFSCKED: Options =
-    Options { fsck: None, fix_thin: true, max_input_size: None, unpack_limit: 0 };
+const UNFSCKED: Options = Options {
+    fsck: None,
+    fix_thin: true,
+    max_input_size: None,
+    unpack_limit: 0,
+    reverse_index: true,
+};
 
 /// A history with tags, and the oids and names of its objects.
 fn history(lab: &Lab, init: &[&str]) -> Vec<String> {

@@ -53,6 +53,8 @@ pub(super) struct ReceiveConfig {
     /// Each `receive.procReceiveRefs`.
     pub(super) proc_receive_refs: Vec<ProcReceiveRefs>,
     pub(super) ref_timeout: u64,
+    /// `pack.writeReverseIndex`.
+    pub(super) reverse_index: bool,
     pub(super) tables_timeout: u64,
     pub(super) shallow_update: bool,
     pub(super) unpack_limit: u32,
@@ -170,6 +172,7 @@ impl ReceiveConfig {
             packed_refs_timeout: timeout(number("core.packedrefstimeout")?.unwrap_or(1000)),
             proc_receive_refs,
             ref_timeout: timeout(number("core.filesreflocktimeout")?.unwrap_or(100)),
+            reverse_index: flag("pack.writereverseindex")?.unwrap_or(true),
             // Not git's 100: whoever pushes waits here for all who push.
             tables_timeout: timeout(number("reftable.locktimeout")?.unwrap_or(2000)),
             shallow_update: flag("receive.shallowupdate")?.unwrap_or(false),

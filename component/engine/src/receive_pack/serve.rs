@@ -239,6 +239,7 @@ impl<S: WriteStorage> Service<'_, S> {
             fsck: self.config.fsck.clone(),
             max_input_size: self.config.max_input_size,
             unpack_limit: self.config.unpack_limit,
+            reverse_index: self.config.reverse_index,
         };
         let (repository, quarantine) = (self.repository, self.quarantine);
         let received =
