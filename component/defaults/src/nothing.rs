@@ -5,7 +5,7 @@ use crate::bindings::exports::gitwasi::git::repositories::{
     DumbFile, File, FileAttributes, Guest, GuestFile, GuestRepository, Repository, Settings,
 };
 use crate::bindings::exports::gitwasi::git::types::{
-    Access, ErrorCode, ProtocolVersion, RefRefusal, Requester, Service,
+    Access, ErrorCode, ProtocolVersion, RefRefusal, RefUpdate, Requester, Service,
 };
 use wit_bindgen::{FutureReader, StreamReader};
 
@@ -51,6 +51,10 @@ impl GuestRepository for Nothing {
     }
 
     fn takes_refusals(&self) -> bool {
+        match *self {}
+    }
+
+    fn moved(&self) -> Option<Vec<RefUpdate>> {
         match *self {}
     }
 

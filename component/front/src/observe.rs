@@ -16,6 +16,7 @@ use wit_bindgen::{StreamReader, StreamResult, StreamWriter, spawn_local};
 
 use crate::authorize::{Authorized, Write};
 use crate::bindings::gitwasi::git::observer::{self, PushEvent};
+use crate::bindings::gitwasi::git::repositories::Repository;
 use crate::bindings::gitwasi::git::types::{ErrorCode, RefRefusal, RefUpdate};
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::random::random;
@@ -40,6 +41,8 @@ pub(crate) struct Observation {
     /// The refs that the authorizer has refused, sorted: whatever the service says, they have not
     /// been moved.
     refused: Vec<Vec<u8>>,
+    /// Knows more than the report does, perhaps.
+    repository: Option<Repository>,
 }
 
 /// What the service has said of the push.
@@ -95,15 +98,18 @@ impl Observation {
             parser: ReportParser::new(head.ref_updates, &head.capabilities),
             reported: if reports { Reported::Awaited } else { Reported::Nothing },
             refused,
+            repository: None,
         })
     }
 
     /// The service's response, watched. Its outcome has to be awaited: that moves its bytes.
     pub(crate) fn watch(
-        self,
+        mut self,
+        repository: Repository,
         body: Body,
         fault: Fault,
     ) -> (StreamReader<u8>, impl Future<Output = Result<(), ErrorCode>>) {
+        self.repository = Some(repository);
         let (writer, contents) = wit_stream::new();
         (contents, self.relay(body, fault, writer))
     }
@@ -159,7 +165,10 @@ impl Observation {
 
     async fn tell_reported(&mut self) {
         self.reported = Reported::Whole;
-        let made: Vec<_> = self.parser.take_made().iter().map(ref_update).collect();
+        let made = match self.repository.as_ref().and_then(Repository::moved) {
+            Some(moved) => moved.into_iter().filter(|one| one.old_oid != one.new_oid).collect(),
+            None => self.parser.take_made().iter().map(ref_update).collect(),
+        };
         let event = PushEvent { confirmed: true, ..self.event.clone() };
         tell(event, made).await;
     }

@@ -66,7 +66,8 @@ pub(crate) async fn answer(
         .await;
     match (response, observation) {
         (Ok(response), Some(observation)) => {
-            Ok(respond::stream(200, &headers, observation.watch(response, body.fault)))
+            let watched = observation.watch(authorized.repository, response, body.fault);
+            Ok(respond::stream(200, &headers, watched))
         }
         (Ok(response), None) => Ok(respond::stream(200, &headers, response)),
         (Err(error), observation) => {

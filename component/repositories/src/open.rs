@@ -1,7 +1,5 @@
 //! `open`: by the engine if it can serve the repository, else by the next in line.
 
-use std::rc::Rc;
-
 use crate::Component;
 use crate::bindings::exports::gitwasi::git::repositories::{Guest, Repository};
 use crate::bindings::gitwasi::git::repositories as next;
@@ -24,7 +22,7 @@ impl Guest for Component {
                         opened => return Ok(Repository::new(Served::Next(opened?))),
                     }
                 }
-                Served::Own(Own { repository: Rc::new(repository), name, access })
+                Served::Own(Own::new(repository, name, access))
             }
             Err(error @ (ErrorCode::NotFound | ErrorCode::Unsupported(_))) => {
                 Served::Next(or_else(name, access, error).await?)
@@ -37,7 +35,7 @@ impl Guest for Component {
     async fn create(name: String) -> Result<Repository, ErrorCode> {
         let access = Access::Write;
         let served = match Instance::current()?.create(&name).await {
-            Ok(repository) => Served::Own(Own { repository: Rc::new(repository), name, access }),
+            Ok(repository) => Served::Own(Own::new(repository, name, access)),
             Err(error @ ErrorCode::Unsupported(_)) => match next::create(name).await {
                 Err(ErrorCode::Unsupported(_)) => return Err(error),
                 created => Served::Next(created?),

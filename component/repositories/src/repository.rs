@@ -1,5 +1,6 @@
 //! An open repository: the engine's own, or that of the next in line.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,7 +12,7 @@ use crate::bindings::exports::gitwasi::git::repositories::{
 };
 use crate::bindings::gitwasi::git::repositories as next;
 use crate::bindings::gitwasi::git::types::{
-    Access, ErrorCode, ProtocolVersion, RefRefusal, Requester, Service,
+    Access, ErrorCode, ProtocolVersion, RefRefusal, RefUpdate, Requester, Service,
 };
 use crate::convert::{error_code, wire_version};
 use crate::file::OpenFile;
@@ -34,9 +35,21 @@ pub(crate) struct Own {
     pub(crate) repository: Rc<gitwasi_engine::Repository<PreopenStorage>>,
     pub(crate) name: String,
     pub(crate) access: Access,
+    moved: Moved,
 }
 
+/// What a push has moved, from when it is known.
+type Moved = Rc<RefCell<Option<Vec<RefUpdate>>>>;
+
 impl Own {
+    pub(crate) fn new(
+        repository: gitwasi_engine::Repository<PreopenStorage>,
+        name: String,
+        access: Access,
+    ) -> Self {
+        Self { repository: Rc::new(repository), name, access, moved: Moved::default() }
+    }
+
     /// The same repository at the next in line, for what the engine does not do.
     async fn next(&self) -> Result<next::Repository, ErrorCode> {
         next::open(self.name.clone(), Access::Read).await
@@ -103,6 +116,13 @@ impl GuestRepository for Served {
         }
     }
 
+    fn moved(&self) -> Option<Vec<RefUpdate>> {
+        match self {
+            Self::Own(own) => own.moved.take(),
+            Self::Next(next) => next.moved(),
+        }
+    }
+
     async fn receive_pack(
         &self,
         version: ProtocolVersion,
@@ -123,9 +143,10 @@ impl GuestRepository for Served {
         let options =
             receive_pack::Options { server, ..receive_pack::Options::new(identity(&requester)) };
         let (repository, name) = (Rc::clone(&own.repository), own.name.clone());
+        let moved = Rc::clone(&own.moved);
         response::start(|mut output| async move {
             // The front has shown the ref updates to the authorizer.
-            let mut gate = Refusals(refusals);
+            let mut gate = Decided { refusals, moved };
             let pushed =
                 receive_pack::serve(&repository, &mut request, &mut gate, &options, &mut output)
                     .await?;
@@ -160,18 +181,30 @@ impl GuestRepository for Served {
     }
 }
 
-/// Refuses what somebody has decided to refuse before.
-struct Refusals(Vec<RefRefusal>);
+/// Refuses what somebody has decided to refuse before, and tells what was made.
+struct Decided {
+    refusals: Vec<RefRefusal>,
+    moved: Moved,
+}
 
-impl Gate for Refusals {
+impl Gate for Decided {
     async fn decide(
         &mut self,
         push: Push<'_>,
     ) -> Result<Vec<Option<String>>, gitwasi_engine::Error> {
-        let refusals = self.0.drain(..).map(|refusal| (refusal.name, refusal.reason));
+        let refusals = self.refusals.drain(..).map(|refusal| (refusal.name, refusal.reason));
         let reasons: HashMap<_, _> = refusals.collect();
         let names = push.ref_updates.iter().map(|update| update.name.as_slice());
         Ok(names.map(|name| reasons.get(name).cloned()).collect())
+    }
+
+    fn made(&mut self, ref_updates: &[gitwasi_wire::receive_pack::RefUpdate]) {
+        let made = ref_updates.iter().map(|update| RefUpdate {
+            name: update.name.to_vec(),
+            old_oid: update.old_oid.to_string(),
+            new_oid: update.new_oid.to_string(),
+        });
+        *self.moved.borrow_mut() = Some(made.collect());
     }
 }
 

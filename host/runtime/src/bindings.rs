@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
     world: "gitwasi:git/front",
     imports: {
         "gitwasi:git/repositories.[method]repository.settings": trappable,
+        "gitwasi:git/repositories.[method]repository.moved": trappable,
         "gitwasi:git/repositories.[method]repository.takes-refusals": trappable,
         "gitwasi:git/repositories.[method]file.attributes": trappable,
         "gitwasi:git/observer.interested": trappable,

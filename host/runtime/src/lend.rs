@@ -52,6 +52,10 @@ impl observer::Host for State {
 
 impl repositories::HostRepository for State {
     /// Git's process moves all refs that it is asked for.
+    fn moved(&mut self, _: Resource<OpenRepository>) -> Result<Option<Vec<types::RefUpdate>>> {
+        Ok(None)
+    }
+
     fn takes_refusals(&mut self, _: Resource<OpenRepository>) -> Result<bool> {
         Ok(false)
     }

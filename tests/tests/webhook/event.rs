@@ -20,6 +20,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(has_no_ref_that_was_refused),
     scenario!(of_many_refs_has_them_all),
     scenario!(without_a_report_tells_what_was_asked_for),
+    scenario!(of_a_delete_tells_what_the_ref_was_at),
     scenario!(is_sent_even_if_the_pusher_leaves),
     scenario!(of_a_push_that_is_cut_short_is_not_sent),
 ];
@@ -142,6 +143,28 @@ fn without_a_report_tells_what_was_asked_for(cell: Cell) {
         let event = receiver.event();
         assert_eq!(event["confirmed"], false);
         assert_eq!(refs(&event), [format!("refs/heads/{branch}")]);
+    }
+}
+
+fn of_a_delete_tells_what_the_ref_was_at(cell: Cell) {
+    let (hooked, receiver) = hooked(cell);
+    let was = hooked.repository.oid("side");
+    let (zero, unknown) = ("0".repeat(was.len()), "1".repeat(was.len()));
+    let delete = |name: &str, capabilities: &str| {
+        pkt_line(&format!("{unknown} {zero} refs/heads/{name}{capabilities}"))
+    };
+    let body = delete("nope", "\0report-status") + &delete("side", "") + "0000";
+    let request = Request::service("/app.git", "git-receive-pack", body.as_bytes());
+    let report = hooked.server.ask(&request).expect(200).text();
+    assert!(report.contains("ok refs/heads/nope") && report.contains("ok refs/heads/side"));
+    let event = receiver.event();
+    assert_eq!(event["confirmed"], true);
+    // Git takes the client's word for what it deletes, and so who reads its report has no other.
+    if cell.backend == Backend::GitProcess {
+        assert_eq!(event["ref_updates"][0]["old_oid"], *unknown);
+    } else {
+        assert_eq!(refs(&event), ["refs/heads/side"]);
+        assert_eq!(event["ref_updates"][0]["old_oid"], *was);
     }
 }
 

@@ -24,6 +24,12 @@ pub trait Gate {
     /// # Errors
     /// Ends the push; nothing has been read of the pack yet.
     async fn decide(&mut self, push: Push<'_>) -> Result<Vec<Option<String>>>;
+
+    /// Takes note of the ref updates that were made, before the report on them goes out. Not called
+    /// if none was to be made.
+    fn made(&mut self, ref_updates: &[RefUpdate]) {
+        _ = ref_updates;
+    }
 }
 
 /// Lets everything pass that the repository's configuration does not refuse.

@@ -3,13 +3,14 @@
 //! Spec: git-config(1), "receive.deny*"; git-check-ref-format(1)
 
 use bstr::{BStr, ByteSlice};
+use gitwasi_wire::Oid;
 
 use super::config::{Deny, ReceiveConfig};
 use super::push::Command;
 use super::response::Response;
 use super::worktrees::Heads;
 use crate::object::Kind;
-use crate::refs::is_valid_name;
+use crate::refs::{Resolved, is_valid_name};
 use crate::repository::RefStorage;
 use crate::storage::WriteStorage;
 use crate::upload_pack::Output;
@@ -110,8 +111,12 @@ pub(super) async fn refusal<S: WriteStorage, O: Output>(
         }
     }
     if is_delete && kind(repository, &update.old_oid).await?.is_none() {
-        if repository.resolve_ref(name).await?.is_some() {
+        if let Some(found) = repository.resolve_ref(name).await? {
             response.warning("allowing deletion of corrupt ref");
+            command.was = Some(match found {
+                Resolved::Ref(found) => found.oid,
+                Resolved::Unborn(_) => Oid::zero(repository.object_format()),
+            });
         } else {
             response.warning("deleting a non-existent ref");
             command.finds_nothing = true;
@@ -147,10 +152,7 @@ fn may_be_named(name: &BStr, is_delete: bool) -> bool {
     is_valid_name(name) && (is_delete || rest.contains(&b'/'))
 }
 
-async fn kind<S: WriteStorage>(
-    repository: &Repository<S>,
-    oid: &gitwasi_wire::Oid,
-) -> Result<Option<Kind>> {
+async fn kind<S: WriteStorage>(repository: &Repository<S>, oid: &Oid) -> Result<Option<Kind>> {
     let odb = repository.odb();
     match odb.find(oid).await? {
         Some(location) => Ok(Some(odb.header(oid, location).await?.0)),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use gitwasi_wire::Oid;
 use gitwasi_wire::receive_pack::{Head, RefOutcome, RefReport, RefUpdate, RefUpdateKind, Report};
 
 /// One ref update and what has been found out about it.
@@ -14,6 +15,8 @@ pub(super) struct Command<'a> {
     pub(super) is_alias: bool,
     /// Whether it is the delete of a ref that does not exist.
     pub(super) finds_nothing: bool,
+    /// What the ref is at, if it is a delete with an old value that nobody can have seen.
+    pub(super) was: Option<Oid>,
 }
 
 impl Command<'_> {
@@ -33,7 +36,13 @@ impl Command<'_> {
 
 /// All ref updates of a push, undecided.
 pub(super) fn commands(head: &Head) -> Vec<Command<'_>> {
-    let command = |update| Command { update, refused: None, is_alias: false, finds_nothing: false };
+    let command = |update| Command {
+        update,
+        refused: None,
+        is_alias: false,
+        finds_nothing: false,
+        was: None,
+    };
     head.ref_updates.iter().map(command).collect()
 }
 
@@ -72,11 +81,15 @@ pub(super) fn report<'c>(
     Report { unpack, refs: refs.collect() }
 }
 
-/// The ref updates that were made.
+/// The ref updates that were made, with what the refs really were at.
 pub(super) fn made(commands: &[Command<'_>]) -> Vec<RefUpdate> {
     let made =
         commands.iter().filter(|command| command.refused.is_none() && !command.finds_nothing);
-    made.map(|command| command.update.clone()).collect()
+    let really = |command: &Command<'_>| {
+        let update = command.update.clone();
+        RefUpdate { old_oid: command.was.unwrap_or(update.old_oid), ..update }
+    };
+    made.map(really).collect()
 }
 
 /// Refuses all, whatever was said before.

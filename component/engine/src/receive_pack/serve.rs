@@ -114,6 +114,7 @@ async fn answer<S: WriteStorage, O: Output>(
         Ok(()) => push::made(&commands),
         Err(_) => Vec::new(),
     };
+    gate.made(&ref_updates);
     let reported = response.report(&push::report(&commands, unpacked)).await;
     if ref_updates.is_empty() {
         reported?;
