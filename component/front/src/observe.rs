@@ -153,7 +153,8 @@ impl Observation {
             }
             client.write(chunk).await;
         };
-        // A service that had not all of the request, or says that it failed, has moved nothing.
+        // A service that had not all of the request, or says that it failed, has moved nothing. (But
+        // git's process, if a body breaks off among bytes behind a whole pack: nobody can tell.)
         let open = matches!(self.reported, Reported::Awaited | Reported::Nothing);
         if open && (ended.is_ok() || fault.arrived_whole()) {
             self.tell_unconfirmed().await;
