@@ -12,6 +12,7 @@ mod reach;
 mod set;
 mod sparse;
 mod tree_order;
+mod unreached;
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -211,5 +212,10 @@ impl<'r, S: Storage> Walk<'r, S> {
     /// Cuts history at a commit.
     pub(crate) fn cut(&mut self, node: Node) -> Result<()> {
         self.shallow.insert(node).map(drop)
+    }
+
+    /// Takes back a cut.
+    pub(crate) fn uncut(&mut self, node: Node) {
+        self.shallow.remove(&node);
     }
 }

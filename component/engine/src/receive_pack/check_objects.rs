@@ -6,7 +6,7 @@ use gitwasi_wire::Oid;
 use super::connectivity::Connectivity;
 use super::push::Command;
 use super::serve::Service;
-use super::shallow::ClientShallow;
+use super::shallow::{ClientShallow, Cuts};
 use crate::index_pack::NewObjects;
 use crate::refs::Resolved;
 use crate::storage::WriteStorage;
@@ -15,9 +15,6 @@ use crate::{Error, Repository, Result};
 /// How often the repository is opened when objects are not found: a repack may have moved
 /// them from one pack to another meanwhile.
 const ATTEMPTS: u32 = 2;
-
-/// Commits at which our own history is to be cut, by the number of the ref update.
-pub(super) type Cuts = Vec<(usize, Vec<Oid>)>;
 
 /// What has been found out about the ref updates.
 #[derive(Debug)]
@@ -69,28 +66,32 @@ impl<S: WriteStorage> Service<'_, S> {
         }
         let hidden = &self.config.hide_refs;
         let connectivity = Connectivity { repository, new, hidden, old };
-        let client = ClientShallow::new(repository, &self.head.shallow).await?;
+        let updates = commands.iter().enumerate();
+        let updates =
+            updates.filter(|(_, command)| !command.is_delete() && command.refused.is_none());
+        let updates: Vec<(usize, Oid)> =
+            updates.map(|(number, command)| (number, command.update.new_oid)).collect();
+        let client =
+            ClientShallow::new(self.repository, repository, new, &self.head.shallow).await?;
+        let needed = match client.needed(repository, &updates).await {
+            Ok(needed) => needed,
+            // The connectivity check finds out what is missing.
+            Err(Error::Corrupt(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let mut needed = needed.into_iter().peekable();
         let mut tips = Vec::new();
-        for (number, command) in commands.iter().enumerate() {
-            if command.is_delete() || command.refused.is_some() {
+        for (number, tip) in updates {
+            let Some((_, cut)) = needed.next_if(|(of, _)| *of == number) else {
+                tips.push((number, tip));
                 continue;
-            }
-            let reached = match client.reached(&connectivity, &command.update.new_oid).await {
-                Ok(reached) => reached,
-                // The connectivity check finds out what is missing.
-                Err(Error::Corrupt(_)) => Vec::new(),
-                Err(error) => return Err(error),
             };
-            if reached.is_empty() {
-                tips.push((number, command.update.new_oid));
-            } else if self.config.shallow_update {
-                if connectivity.is_whole(&[command.update.new_oid], &reached).await? {
-                    cuts.push((number, reached));
-                } else {
-                    refusals.push((number, "shallow error"));
-                }
-            } else {
+            if !self.config.shallow_update {
                 refusals.push((number, "shallow update not allowed"));
+            } else if connectivity.is_whole(&[tip], &cut).await? {
+                cuts.push((number, cut));
+            } else {
+                refusals.push((number, "shallow error"));
             }
         }
         let all: Vec<Oid> = tips.iter().map(|(_, tip)| *tip).collect();

@@ -191,7 +191,7 @@ impl<S: WriteStorage> Connectivity<'_, S> {
     }
 
     /// What all refs that count are at.
-    pub(super) async fn existing_tips(&self) -> Result<Leased<Vec<Oid>>> {
+    async fn existing_tips(&self) -> Result<Leased<Vec<Oid>>> {
         let mut tips = Sorted::new(&self.repository.memory);
         let mut refs = self.repository.refs(&[]).await?;
         while let Some(found) = refs.next().await? {

@@ -1,13 +1,15 @@
 //! Moves the refs of a push whose objects are there.
 
+use std::collections::BTreeSet;
+
 use gitwasi_wire::Oid;
 
-use super::check_objects::Cuts;
 use super::push::{self, Command};
 use super::response::Response;
 use super::rounds::rounds;
 use super::serve::Service;
-use super::{migrate, policy, shallow};
+use super::shallow::{self, Cuts};
+use super::{migrate, policy};
 use crate::storage::WriteStorage;
 use crate::transaction::{self, Transaction, Update};
 use crate::upload_pack::Output;
@@ -129,9 +131,10 @@ impl<S: WriteStorage> Service<'_, S> {
         let accepted = cuts
             .iter()
             .filter(|(number, _)| numbers.contains(number) && commands[*number].refused.is_none());
-        let new: Vec<Oid> = accepted.flat_map(|(_, cut)| cut.iter().copied()).collect();
+        let new: BTreeSet<Oid> = accepted.flat_map(|(_, cut)| cut.iter().copied()).collect();
         if !new.is_empty() {
             let timeout = self.config.ref_timeout;
+            let new: Vec<Oid> = new.into_iter().collect();
             let extended =
                 shallow::extend(self.repository, self.quarantine.path(), timeout, &new).await;
             if let Err(error) = extended {
