@@ -10,6 +10,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(clone_since_a_date_stops_there),
     scenario!(clone_without_a_tag_excludes_its_history),
     scenario!(push_from_a_shallow_clone_is_whole),
+    scenario!(push_beside_what_others_have_pushed_is_whole),
 ];
 
 fn world(cell: Cell) -> (World, Repository, Server) {
@@ -79,5 +80,19 @@ fn push_from_a_shallow_clone_is_whole(cell: Cell) {
     let new = world.clone_at("copy/.git").commit("main", "new", b"new\n");
     world.within("copy").run(["push", "--quiet", "origin", "main"]);
     assert_eq!(repository.oid("main"), new);
+    repository.fsck();
+}
+
+fn push_beside_what_others_have_pushed_is_whole(cell: Cell) {
+    let (world, repository, _server) = world(cell);
+    let copy = world.clone_at("copy/.git");
+    copy.git().run(["branch", "--no-track", "feature", "main"]);
+    let new = copy.commit("feature", "new", b"new\n");
+    repository.commit("main", "other", b"other\n");
+    // Cuts the client's history a second time, above where the branch begins.
+    world.within("copy").run(["fetch", "--quiet", "--depth=1"]);
+    world.within("copy").run(["push", "--quiet", "origin", "feature"]);
+    assert_eq!(repository.oid("feature"), new);
+    assert_eq!(repository.git().run(["rev-parse", "--is-shallow-repository"]), "false");
     repository.fsck();
 }

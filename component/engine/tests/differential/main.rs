@@ -11,6 +11,7 @@ mod support;
 
 mod compare;
 mod push;
+mod push_shallow;
 mod random;
 mod repositories;
 mod requests;
