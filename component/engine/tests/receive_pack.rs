@@ -607,9 +607,9 @@ fn the_end_of_resolving_deltas_is_told() {
             let ours = lab.engine_receives("ours.git", &push.bytes());
             let gits = lab.git_receives("gits.git", &push.bytes());
             let lines = |answer: &Answer| {
-                let lines = answer.told.split(['\r', '\n']).map(str::to_owned);
-                let last = lines.filter(|line| line.starts_with("Resolving deltas")).next_back();
-                (last, answer.fatal().map(str::to_owned))
+                let mut lines = answer.told.split(['\r', '\n']);
+                let last = lines.rfind(|line| line.starts_with("Resolving deltas"));
+                (last.map(str::to_owned), answer.fatal().map(str::to_owned))
             };
             assert_eq!(lines(&ours), lines(&gits), "{thin} {whole} {missing} {capabilities}");
             let is_told = capabilities.is_empty() && thin + usize::from(whole + missing) > 0;
