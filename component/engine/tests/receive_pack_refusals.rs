@@ -203,7 +203,10 @@ fn a_reflog_in_the_way_leaves_nothing() {
         large.refused(&large.push("", old, name));
         let push = large.push("atomic", old, name);
         large.refused(&push.update(ZERO, &case.b, "refs/tags/beside"));
-        case.same_but_objects(&large.push("", old, name));
+        // Git says that it failed, too, but has moved the branch.
+        if log != "HEAD/x" {
+            case.same_but_objects(&large.push("", old, name));
+        }
     }
     std::fs::remove_dir_all(&logs).unwrap();
     std::fs::create_dir_all(logs.join("refs/heads/empty/x/y")).unwrap();
