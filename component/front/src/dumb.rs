@@ -90,8 +90,10 @@ fn kind(file: &DumbFile) -> (&'static str, bool) {
     }
 }
 
+/// A header's value, or several as the list that they are.
 fn header(request: &Headers, name: &str) -> Option<String> {
-    String::from_utf8(request.get(name).into_iter().next()?).ok()
+    let values = request.get(name);
+    (!values.is_empty()).then(|| String::from_utf8(values.join(&b", "[..])).ok()).flatten()
 }
 
 /// The response headers while they are collected.

@@ -51,11 +51,12 @@ impl observer::Host for State {
 }
 
 impl repositories::HostRepository for State {
-    /// Git's process moves all refs that it is asked for.
+    /// What git's process reports is all that is known.
     fn moved(&mut self, _: Resource<OpenRepository>) -> Result<Option<Vec<types::RefUpdate>>> {
         Ok(None)
     }
 
+    /// Git's process moves all refs that it is asked for.
     fn takes_refusals(&mut self, _: Resource<OpenRepository>) -> Result<bool> {
         Ok(false)
     }

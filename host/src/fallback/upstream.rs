@@ -100,8 +100,9 @@ fn forward(headers: &mut HeaderMap, host: Option<HeaderValue>, context: &Request
     headers.remove(header::HOST);
     if !context.trusted_peer {
         let says = |name: &HeaderName| {
-            let name = name.as_str();
-            name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")
+            // Some upstreams take one for the other.
+            let name = name.as_str().replace('_', "-");
+            name.starts_with("x-forwarded-") || matches!(&*name, "forwarded" | "x-real-ip")
         };
         for name in headers.keys().filter(|name| says(name)).cloned().collect::<Vec<_>>() {
             headers.remove(name);

@@ -39,7 +39,8 @@ fn gets_what_is_not_gits_as_it_came() {
 
 #[test]
 fn is_told_of_clients_and_proxies_by_those_who_are_believed() {
-    const SAYS: [(&str, &str); 5] = [
+    const SAYS: [(&str, &str); 6] = [
+        ("x_forwarded_for", "6.6.6.6"),
         ("x-forwarded-for", "6.6.6.6"),
         ("x-forwarded-host", "example.org"),
         ("x-forwarded-proto", "https"),
