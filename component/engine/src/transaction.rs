@@ -127,6 +127,14 @@ impl<'r, S: WriteStorage> Transaction<'r, S> {
         }
     }
 
+    /// What the refs are at, each by the number of its update; under their locks, it stays so.
+    pub(crate) fn old_values(&self) -> Vec<(usize, Oid)> {
+        match self {
+            Self::Files(transaction) => transaction.old_values().collect(),
+            Self::Tables(transaction) => transaction.old_values().collect(),
+        }
+    }
+
     /// Makes durable what the refs shall be at, which [`Self::commit`] relies on.
     pub(crate) async fn make_durable(&self) -> Result<(), StorageError> {
         match self {

@@ -71,7 +71,7 @@ fn git_packs_refs_meanwhile() {
 #[test]
 fn git_collects_garbage_meanwhile() {
     let refused = pushes_while(&[&["gc", "-q"], &["pack-refs", "--all", "--prune"]]);
-    assert!(refused <= 4, "{refused} of 40 pushes were refused");
+    assert!(refused <= 8, "{refused} of 40 pushes were refused");
 }
 
 /// Git moves refs and merges tables while tables are added.

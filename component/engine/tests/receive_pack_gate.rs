@@ -128,6 +128,47 @@ fn a_delete_that_finds_nothing_is_no_event() {
     assert_eq!(pushed.expect("answered"), Pushed::default());
 }
 
+/// The names and the old oids of what a push has moved.
+fn moved(pushed: Result<Pushed, Error>) -> Vec<(String, String)> {
+    let updates = pushed.expect("answered").ref_updates.into_iter();
+    updates.map(|update| (update.name.to_string(), update.old_oid.to_string())).collect()
+}
+
+#[test]
+fn what_is_deleted_is_told_as_it_really_was_and_once() {
+    let case = Case::new(&[]);
+    let unknown = "1".repeat(40);
+    let push = Push::new("").update(&unknown, ZERO, "refs/heads/topic");
+    let push = push.update(&unknown, ZERO, "refs/heads/topic");
+    let (report, pushed) = serve(&case, &push, &mut Refuses::default());
+    assert_eq!(report.matches("ok refs/heads/topic").count(), 2, "{report}");
+    assert_eq!(moved(pushed), [("refs/heads/topic".to_owned(), case.a.clone())]);
+}
+
+#[test]
+fn a_symbolic_ref_moves_only_with_what_it_points_to() {
+    let case = Case::new(&[("receive.denyNonFastForwards", "true")]);
+    case.lab.git("base.git", &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+    for (new, expected) in [(&case.d, 0), (&case.c, 2)] {
+        let push = Push::new("").update(&case.b, new, "refs/heads/main");
+        let push = push.update(&case.b, new, "refs/heads/alias");
+        let push = push.pack(&case.lab, "work", &[new, &format!("^{}", case.b)]);
+        // Git, too, says that the symbolic ref is done.
+        case.same_but_objects(&push);
+        let (report, pushed) = serve(&case, &push, &mut Refuses::default());
+        assert!(report.contains("ok refs/heads/alias"), "{report}");
+        assert_eq!(moved(pushed).len(), expected, "{report}");
+    }
+    // All or nothing: somebody has a lock.
+    write(&case.lab.path("base.git/refs/heads/main.lock"), b"");
+    let push = Push::new("atomic").update(&case.b, &case.c, "refs/heads/main");
+    let push = push.update(&case.b, &case.c, "refs/heads/alias");
+    let push = push.pack(&case.lab, "work", &[&case.c, &format!("^{}", case.b)]);
+    let (report, pushed) = serve(&case, &push, &mut Refuses::default());
+    assert!(report.contains("ng refs/heads/alias atomic transaction failed"), "{report}");
+    assert_eq!(moved(pushed), []);
+}
+
 #[test]
 fn only_old_leftovers_are_swept() {
     let case = Case::new(&[]);

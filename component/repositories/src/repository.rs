@@ -138,6 +138,7 @@ impl GuestRepository for Served {
                 return next.receive_pack(version, requester, refusals, request, outcome).await;
             }
         };
+        own.moved.take();
         let mut request = RequestBody::new(request, outcome);
         let server = Instance::current()?.config.server.clone();
         let options =

@@ -37,7 +37,7 @@ pub(super) async fn check<S: WriteStorage, O: Output>(
             None => None,
         };
         let Some(other) = target.and_then(|target| by_name.get(&target).copied()) else { continue };
-        commands[number].is_alias = true;
+        commands[number].alias_of = Some(other);
         let (alias, target) = (commands[number].update, commands[other].update);
         if (alias.old_oid, alias.new_oid) == (target.old_oid, target.new_oid) {
             continue;
@@ -52,7 +52,7 @@ pub(super) async fn check<S: WriteStorage, O: Output>(
             short(target.old_oid),
             short(target.new_oid)
         ));
-        commands[other].is_alias = true;
+        commands[other].alias_of = Some(number);
         for number in [number, other] {
             commands[number].refuse("inconsistent aliased update");
         }

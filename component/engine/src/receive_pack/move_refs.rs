@@ -35,6 +35,10 @@ impl<S: WriteStorage> Service<'_, S> {
         if self.atomic {
             let numbers = pending(commands, None);
             self.transact(repository, commands, &numbers, cuts, &mut is_out, response).await;
+            // What is not moved itself, but through another ref, is not moved then either.
+            if numbers.iter().any(|number| commands[*number].refused.is_some()) {
+                push::refuse_rest(commands, "atomic transaction failed");
+            }
             return;
         }
         for deletes in [true, false] {
@@ -143,6 +147,9 @@ impl<S: WriteStorage> Service<'_, S> {
                 push::refuse_rest_of(commands, numbers, "shallow error");
                 return;
             }
+        }
+        for (at, old) in transaction.old_values() {
+            commands[numbers[at]].was = Some(old);
         }
         for (at, outcome) in transaction.commit().await {
             if let Err(refusal) = outcome {

@@ -10,7 +10,7 @@ use super::push::Command;
 use super::response::Response;
 use super::worktrees::Heads;
 use crate::object::Kind;
-use crate::refs::{Resolved, is_valid_name};
+use crate::refs::is_valid_name;
 use crate::repository::RefStorage;
 use crate::storage::WriteStorage;
 use crate::upload_pack::Output;
@@ -111,16 +111,10 @@ pub(super) async fn refusal<S: WriteStorage, O: Output>(
         }
     }
     if is_delete && kind(repository, &update.old_oid).await?.is_none() {
-        if let Some(found) = repository.resolve_ref(name).await? {
-            response.warning("allowing deletion of corrupt ref");
-            command.was = Some(match found {
-                Resolved::Ref(found) => found.oid,
-                Resolved::Unborn(_) => Oid::zero(repository.object_format()),
-            });
-        } else {
-            response.warning("deleting a non-existent ref");
-            command.finds_nothing = true;
-        }
+        response.warning(match repository.resolve_ref(name).await? {
+            Some(_) => "allowing deletion of corrupt ref",
+            None => "deleting a non-existent ref",
+        });
     }
     Ok(None)
 }

@@ -11,18 +11,16 @@ pub(super) struct Command<'a> {
     pub(super) update: &'a RefUpdate,
     /// Why it is refused, if it is; what the client sees behind the ref's name.
     pub(super) refused: Option<Cow<'static, str>>,
-    /// Whether another ref update does the same, through a symbolic ref.
-    pub(super) is_alias: bool,
-    /// Whether it is the delete of a ref that does not exist.
-    pub(super) finds_nothing: bool,
-    /// What the ref is at, if it is a delete with an old value that nobody can have seen.
+    /// The number of another ref update that does the same, of what this symbolic ref points to.
+    pub(super) alias_of: Option<usize>,
+    /// What the ref was at under its lock. The zero oid for none, which may be deleted, too.
     pub(super) was: Option<Oid>,
 }
 
 impl Command<'_> {
     /// Whether it is still to be made.
     pub(super) fn is_pending(&self) -> bool {
-        self.refused.is_none() && !self.is_alias
+        self.refused.is_none() && self.alias_of.is_none()
     }
 
     pub(super) fn is_delete(&self) -> bool {
@@ -36,13 +34,7 @@ impl Command<'_> {
 
 /// All ref updates of a push, undecided.
 pub(super) fn commands(head: &Head) -> Vec<Command<'_>> {
-    let command = |update| Command {
-        update,
-        refused: None,
-        is_alias: false,
-        finds_nothing: false,
-        was: None,
-    };
+    let command = |update| Command { update, refused: None, alias_of: None, was: None };
     head.ref_updates.iter().map(command).collect()
 }
 
@@ -81,15 +73,16 @@ pub(super) fn report<'c>(
     Report { unpack, refs: refs.collect() }
 }
 
-/// The ref updates that were made, with what the refs really were at.
+/// The ref updates that were made, with what the refs really were at. One that was reported as done
+/// but found nothing to do is not among them.
 pub(super) fn made(commands: &[Command<'_>]) -> Vec<RefUpdate> {
-    let made =
-        commands.iter().filter(|command| command.refused.is_none() && !command.finds_nothing);
-    let really = |command: &Command<'_>| {
-        let update = command.update.clone();
-        RefUpdate { old_oid: command.was.unwrap_or(update.old_oid), ..update }
+    let made = |command: &Command<'_>| {
+        let mover = command.alias_of.map_or(command, |other| &commands[other]);
+        let old_oid = mover.was.filter(|_| command.refused.is_none() && mover.refused.is_none())?;
+        let nothing = command.is_delete() && old_oid.is_zero();
+        (!nothing).then(|| RefUpdate { old_oid, ..command.update.clone() })
     };
-    made.map(really).collect()
+    commands.iter().filter_map(made).collect()
 }
 
 /// Refuses all, whatever was said before.

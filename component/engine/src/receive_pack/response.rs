@@ -77,6 +77,10 @@ impl<'a, S: WriteStorage, O: Output> Response<'a, S, O> {
         }
     }
 
+    pub(super) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     pub(super) fn take_faults(&mut self) -> Vec<String> {
         std::mem::take(&mut self.faults)
     }

@@ -10,7 +10,8 @@ use bstr::ByteSlice;
 use gitwasi_wire::receive_pack::RefUpdate;
 
 /// How often a push may come back to a name. What comes later goes into one transaction, which
-/// refuses it: a request cannot ask for a transaction, with its flushes, by each of its lines.
+/// refuses what is in its own way: a request cannot ask for a transaction, with its flushes, by each
+/// of its lines.
 const MAX: usize = 16;
 
 /// Splits ref updates, each with its number, into those that are made together.
@@ -25,19 +26,24 @@ pub(super) fn rounds(updates: &[(usize, &RefUpdate)]) -> Vec<Vec<usize>> {
     // The outermost name of those that are related to others, by the number of the update.
     let mut related = BTreeMap::new();
     let mut first: Option<(usize, &RefUpdate)> = None;
+    let mut before: Option<(usize, &RefUpdate)> = None;
     for (number, update) in sorted {
-        if let Some((other, outermost)) = first {
-            let is_same = update.name == outermost.name;
-            let is_nested = is_create(outermost) && is_below(update, outermost);
-            if is_same || is_nested && is_create(update) {
-                related.insert(number, &outermost.name);
-                related.insert(other, &outermost.name);
-            }
-            if is_same || is_nested {
-                continue;
-            }
+        let twin = before.filter(|(_, before)| before.name == update.name);
+        before = Some((number, update));
+        if let Some((other, _)) = twin {
+            let outermost = *related.entry(other).or_insert(&update.name);
+            related.insert(number, outermost);
+            continue;
         }
-        first = Some((number, update));
+        match first {
+            Some((other, outermost)) if is_create(outermost) && is_below(update, outermost) => {
+                if is_create(update) {
+                    related.insert(number, &outermost.name);
+                    related.insert(other, &outermost.name);
+                }
+            }
+            _ => first = before,
+        }
     }
     let mut rounds = vec![Vec::with_capacity(updates.len())];
     let mut counts = BTreeMap::new();
@@ -93,6 +99,8 @@ mod tests {
     #[test]
     fn what_is_related_is_made_in_its_order() {
         assert_eq!(split(&["a", "b", "a"]), vec![vec![0, 1], vec![2]]);
+        assert_eq!(split(&["a", "A/C", "A/C"]), vec![vec![0, 1], vec![2]]);
+        assert_eq!(split(&["a/c", "a", "A/C"]), vec![vec![0], vec![1], vec![2]]);
         assert_eq!(split(&["A", "b", "A", "a/b"]), vec![vec![0, 1, 3], vec![2]]);
         assert_eq!(split(&["A", "a", "a/b", "A/C"]), vec![vec![0, 3], vec![1], vec![2]]);
         assert_eq!(split(&["a/b", "a-b", "a"]), vec![vec![0, 1], vec![2]]);

@@ -116,7 +116,8 @@ async fn answer<S: WriteStorage, O: Output>(
     };
     gate.made(&ref_updates);
     let reported = response.report(&push::report(&commands, unpacked)).await;
-    if ref_updates.is_empty() {
+    // Where there is something to be logged, that somebody has left is no reason to forget it.
+    if ref_updates.is_empty() && !response.has_faults() {
         reported?;
     }
     Ok(Pushed { ref_updates, ..Pushed::default() })

@@ -88,6 +88,10 @@ impl<'r, S: WriteStorage> FileTransaction<'r, S> {
         self.release().await;
     }
 
+    pub(super) fn old_values(&self) -> impl Iterator<Item = (usize, Oid)> {
+        self.prepared.iter().map(|prepared| (prepared.number, prepared.old))
+    }
+
     /// Whether there is anything to commit.
     pub(crate) fn is_empty(&self) -> bool {
         self.prepared.is_empty()
@@ -162,8 +166,10 @@ impl<'r, S: WriteStorage> FileTransaction<'r, S> {
             };
             check_old(update, &old)?;
             let new = update.new;
-            let own = new.is_some().then_some(&name);
-            self.check_logs(asked, own.into_iter().chain(&also_logged)).await?;
+            if new != Some(old) {
+                let own = new.is_some().then_some(&name);
+                self.check_logs(asked, own.into_iter().chain(&also_logged)).await?;
+            }
             return Ok(Prepared {
                 number,
                 name,

@@ -77,6 +77,10 @@ impl<S: WriteStorage> TableTransaction<'_, S> {
         self.release().await;
     }
 
+    pub(super) fn old_values(&self) -> impl Iterator<Item = (usize, Oid)> {
+        self.prepared.iter().map(|prepared| (prepared.number, prepared.old))
+    }
+
     /// Whether there is anything to commit.
     pub(super) fn is_empty(&self) -> bool {
         self.prepared.is_empty()

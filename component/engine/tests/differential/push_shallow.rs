@@ -218,6 +218,9 @@ fn pushes_made_by_chance_from_shallow_clients() {
         }
     }
     eprintln!("{told:?}");
+    if told.values().sum::<usize>() >= SEEDS.count() * PUSHES / 2 {
+        assert!(told.contains_key("cut") && told.contains_key("not cut"), "{told:?}");
+    }
     assert!(failures.is_empty(), "{} differ\n{}", failures.len(), failures.join("\n"));
 }
 
